@@ -1,0 +1,31 @@
+/* clock: time.  Monotonic for pace and budgets, wall for what a record says. */
+#ifndef TROMMEL_BASE_CLOCK_H
+#define TROMMEL_BASE_CLOCK_H
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_mono_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static inline uint64_t clock_mono_ms(void)
+{
+    return clock_mono_ns() / 1000000u;
+}
+
+static inline int64_t clock_wall_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+#define CLOCK_RFC3339_BYTES 32
+/* "2026-11-24T17:04:27.123Z" (RFC 3339, UTC); returns its length. */
+unsigned clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
+#endif

@@ -1,0 +1,48 @@
+/* chain: which stages, in which order, with which options; loading, linking, running them.
+ *
+ * The configuration is read in the host and handed to the workers as it is.  Loading (dlopen) happens in
+ * workers only; the host reads ELF notes, and asks a worker for descriptors. */
+#ifndef TROMMEL_CHAIN_CHAIN_H
+#define TROMMEL_CHAIN_CHAIN_H
+#include <trommel/stage.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct chain_set {
+    char *stage, *option, *value; /* NUL-terminated, owned */
+};
+/* One stage of the chain: `ref` is a bundled stage's name or the path of a .so. */
+struct chain_item {
+    char *ref;
+    char *path; /* found file, absolute */
+};
+struct chain_config {
+    struct chain_item *items;
+    struct chain_set *sets; /* later ones win */
+    size_t n_items, n_sets;
+};
+
+/* The default chain: layout, boilerplate, metadata, dedupe. */
+int chain_config_default(struct chain_config *c, struct err *err);
+/* Reads `chain:` of a YAML file (others of its keys are the job's):
+ *     chain:
+ *       - layout
+ *       - stage: boilerplate
+ *         set: {model: FILE}
+ *       - ./price.so                     # relative to the file
+ * Errors name file, line, column, key and the mend.  A file without `chain:` gives the default chain. */
+int chain_config_read(const char *path, struct chain_config *c, struct err *err);
+/* Adds one "STAGE.OPTION=VALUE" (as of --set).  The stage's id may hold dots: the last dot before "="
+ * parts it from the option. */
+int chain_config_set(struct chain_config *c, const char *assignment, struct err *err);
+/* Finds the files: bundled names in stage_dir, which NULL takes from the program's place. */
+int chain_config_find(struct chain_config *c, const char *stage_dir, struct err *err);
+void chain_config_release(struct chain_config *c); /* NULL-safe */
+
+/* Judges a file by its ELF note, without running any of it.  `type`: TROMMEL_NOTE_STAGE or _SINK.  The
+ * message names file, field, both values and the mend. */
+int note_judge(const char *path, uint32_t type, struct trommel_note *ret, struct err *err);
+/* Checks and parses one option's text by its row; val->u.p of strings borrows `text`. */
+int option_parse(const trommel_opt *row, const char *text, trommel_val *val, struct err *err);
+#endif

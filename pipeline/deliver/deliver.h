@@ -1,0 +1,33 @@
+/* deliver: records to their sink, in batches, until each is acknowledged.
+ *
+ * Loads the sink through sink.h like any other.  Keeps records that the sink would not take (full, broken)
+ * and puts them again; says so once, and again when it recovers.  One thread, on a libuv loop. */
+#ifndef TROMMEL_DELIVER_DELIVER_H
+#define TROMMEL_DELIVER_DELIVER_H
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "record/record.h"
+
+struct deliver;
+struct deliver_options {
+    const char *sink;     /* SINK of the command line: DIR, file:DIR, kafka://…, stdout:, null: */
+    const char *sink_dir; /* where sinks lie; NULL: found beside the program */
+    /* One call for every record given in, in any order.  how: TROMMEL_ACK_DONE or TROMMEL_ACK_REFUSED. */
+    void (*on_ack)(void *arg, void *user, int how, const char *message);
+    void *arg;
+};
+int deliver_open(uv_loop_t *loop, const struct deliver_options *opt, struct deliver **ret, struct err *err);
+/* Takes the bytes of *record (empties the buffer).  key: the host; copied. */
+int deliver_put(struct deliver *d, const uint8_t id[RECORD_ID_BYTES], struct buf *record, trommel_str key, void *user);
+/* The frontier has these written down. */
+void deliver_committed(struct deliver *d, const uint8_t (*ids)[RECORD_ID_BYTES], uint32_t n);
+/* Records taken and not acknowledged. */
+size_t deliver_pending(const struct deliver *d);
+/* NULL, or what is wrong with the sink at the moment ("disk full …"). */
+const char *deliver_trouble(const struct deliver *d);
+void deliver_flush(struct deliver *d);
+/* Closes; unacknowledged records are forgotten (their URLs are still queued).  done_fn when all handles are closed. */
+void deliver_close(struct deliver *d, uint32_t grace_ms, void (*done_fn)(void *arg), void *arg);
+#endif
