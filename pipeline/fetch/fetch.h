@@ -62,6 +62,7 @@ void fetch_close(struct fetch *f, void (*done_fn)(void *arg), void *arg);
 struct fetch_request {
     trommel_str url;
     int fresh;
+    int identity;        /* ask for no content coding (robots.txt is read in the host) */
     uint32_t body_bytes; /* 0: the option's */
     uint32_t total_ms;   /* 0: the option's */
     void (*done)(void *arg, struct fetch_answer *answer);

@@ -21,6 +21,6 @@ int budget_grow(struct budget_share *s, uint64_t bytes);
 /* The body is whole: the share is cut to what it really needs and is no fetch any more. */
 void budget_settle(struct budget_share *s, uint64_t bytes);
 void budget_end(struct budget_share **s); /* gives all back; NULL-safe, sets NULL */
-struct budget_state { uint64_t total, used, shares, refused; };
+struct budget_state { uint64_t total, used, shares, refused, peak; }; /* peak: most that was ever used */
 struct budget_state budget_state(const struct budget *b);
 #endif

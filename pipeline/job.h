@@ -1,0 +1,123 @@
+/* job: a whole crawl: its options, its folder, the parts it drives, and its counters.
+ *
+ * The folder holds everything that must survive: frontier/, records/ (unless another sink is named),
+ * dead-letters/, dedupe.log, summary.json.  The same folder again resumes. */
+#ifndef TROMMEL_JOB_H
+#define TROMMEL_JOB_H
+#include <uv.h>
+
+#include "base/err.h"
+#include "chain/chain.h"
+#include "deliver/deliver.h"
+#include "fetch/fetch.h"
+#include "frontier/frontier.h"
+#include "index/dedupe.h"
+#include "page/budget.h"
+#include "chain/pool.h"
+#include "record/record.h"
+
+struct visit;
+
+struct job_options {
+    const char *dir;  /* the job's folder */
+    const char *name; /* part of every record id; NULL: the folder's own name */
+    const char *out;  /* SINK; NULL: dir/records */
+    enum frontier_scope scope;
+    unsigned depth, per_host, workers, connections;
+    uint64_t max_pages, budget_bytes;
+    double delay_s, grace_s, sink_patience_s;
+    const char *user_agent;
+    int allow_private, insecure, ignore_robots, follow_nofollow, no_progress;
+    uint32_t timeout_ms, connect_ms, body_bytes, page_ms, stage_ms;
+    uint64_t worker_bytes;
+    const char *const *seeds;
+    size_t n_seeds;
+    const char *seed_file; /* one URL a line; "-": standard input; NULL: none */
+};
+
+/* Every visit that begins ends in exactly one of these; they add up to `started`. */
+#define VISIT_END_MAP(X)                                                              \
+    X(DELIVERED, delivered) /* its record was acknowledged (ok, no_content, failed, …) */ \
+    X(DROPPED, dropped)         /* a stage filtered it; counted by reason */          \
+    X(QUARANTINED, quarantined) /* its record lies in the dead letters */             \
+    X(REDIRECTED, redirected)   /* its target is a visit of its own */                \
+    X(RETRIED, retried)         /* queued again, to be tried later */                 \
+    X(UNFINISHED, unfinished)   /* the job stopped first; still queued */
+enum visit_end {
+#define X(up, low) END_##up,
+    VISIT_END_MAP(X)
+#undef X
+    END_COUNT
+};
+extern const char *const visit_end_names[END_COUNT];
+
+enum { JOB_REASONS = 48, JOB_REASON_BYTES = 40, JOB_FAILURES = 50 };
+struct job_reason {
+    char text[JOB_REASON_BYTES];
+    uint64_t n;
+};
+struct job_counts {
+    uint64_t started, ends[END_COUNT];
+    uint64_t outcomes[OUTCOME_COUNT]; /* of records acknowledged or quarantined, and of drops */
+    uint64_t robots_fetched, robots_refused, sink_refused;
+    uint64_t body_bytes;              /* received */
+    struct job_reason reasons[JOB_REASONS]; /* why not ok; the last row takes what has no row */
+    unsigned n_reasons;
+};
+
+struct job {
+    struct job_options opt;
+    char *dir, *out;
+    uv_loop_t loop;
+    uv_poll_t pool_poll;
+    uv_timer_t wake, beat;
+    uv_check_t check;
+    uv_signal_t sig_int, sig_term;
+    struct frontier *frontier;
+    struct budget *budget;
+    struct fetch *fetch;
+    struct pool *pool;
+    struct deliver *deliver, *dead;
+    struct dedupe *dedupe;
+    struct url_parser *urls;
+    struct job_counts counts;
+    /* visits */
+    struct visit *all;                     /* doubly linked: whatever is under way */
+    struct visit *wait_first, *wait_last;  /* fetched, no room in the pool */
+    struct visit *held;                    /* taken from the frontier, no room to fetch */
+    size_t n_visits;
+    /* acknowledged and written down; told to the sink in batches */
+    uint8_t committed[256][RECORD_ID_BYTES], dead_committed[64][RECORD_ID_BYTES];
+    uint32_t n_committed, n_dead_committed;
+    uint64_t dedupe_dirty, started_ms, stop_ms, last_ack_ms, sink_warned_ms;
+    int stopping, failed, finished, signal, exhausted;
+    char stop_reason[1200];
+    struct {
+        char *url;
+        char reason[JOB_REASON_BYTES];
+    } failures[JOB_FAILURES];
+    uint64_t n_failures;
+    void *progress;
+};
+
+/* Runs the crawl to its end.  Takes *chain.  Returns the exit status of the command line: 0 all done, 1
+ * some pages failed or it was stopped, 3 could not run (*err says why). */
+int job_run(const struct job_options *opt, struct chain_config *chain, struct err *err);
+
+/* For visit.c. */
+void job_count_reason(struct job *j, const char *text, size_t n);
+void job_failure(struct job *j, trommel_str url, const char *reason, size_t n);
+void job_stop(struct job *j, int failed, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Looks again for a URL to start in `ms`. */
+void job_wake_in(struct job *j, uint64_t ms);
+
+/* progress.c: one line, redrawn, on a terminal; plain lines else. */
+struct progress;
+struct progress *progress_new(struct job *j);
+void progress_beat(struct progress *p);
+void progress_end(struct progress *p); /* clears the line; NULL-safe; frees */
+/* The table at the end, and summary.json. */
+void summary_print(struct job *j);
+int summary_write(struct job *j, const char *path);
+#endif

@@ -1,0 +1,59 @@
+/* main: the program `trommel`: finds the subcommand and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "command/command.h"
+
+static const struct command *const commands[] = { &command_crawl, &command_extract, &command_cat };
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void help(FILE *f)
+{
+    fprintf(f, "usage: trommel COMMAND [OPTION]... [ARGUMENT]...\n\n"
+               "Crawls, extracts and delivers web pages as msgpack records.\n\n");
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(f, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(f, "\n`trommel COMMAND --help` tells more.  Exit status: 0 all done, 1 some pages failed (they are\n"
+               "listed), 2 wrong usage or configuration, 3 could not run.\n");
+}
+
+static const struct command *command_find(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (!strcmp(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    log_init("trommel", LOG_INFO);
+    if (argc < 2) {
+        help(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "version")) {
+        printf("trommel %s\n", TROMMEL_VERSION);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        const struct command *about = argc > 2 ? command_find(argv[2]) : NULL;
+        if (about)
+            fputs(about->usage, stdout);
+        else
+            help(stdout);
+        return 0;
+    }
+    const struct command *c = command_find(argv[1]);
+    if (!c) {
+        log_error("%s: no such command; `trommel --help` lists them", argv[1]);
+        return 2;
+    }
+    for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+            fputs(c->usage, stdout);
+            return 0;
+        }
+    return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,702 @@
+/* visit: see visit.h.  This file alone knows the whole way; the parts know nothing of each other. */
+#include "visit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "parse/url.h"
+#include <trommel/sink.h> /* TROMMEL_ACK_* */
+
+enum { LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 1), RETRY_MS = 1000, RETRY_MOST_MS = 300000 };
+
+struct visit {
+    struct job *job;
+    struct visit *prev, *next;   /* all visits under way */
+    struct visit *wait_next;     /* WAITING */
+    enum visit_state state;
+    struct frontier_item *item;
+    char *url;                   /* what is fetched: the item's, or where its robots.txt moved to */
+    unsigned robots_hops;
+    struct budget_share *share;
+    /* the answer, while it waits for the chain */
+    struct buf body, headers, fetch;
+    char *content_type, *content_encoding;
+    int status;
+    int64_t fetched_ms;
+    /* the result, while it waits for the sink */
+    enum outcome outcome;
+    int claimed;                 /* in the dedupe index */
+    struct buf links;            /* normalised URLs, each with a byte before it (1: nofollow), NUL-ended */
+};
+
+const char *const visit_end_names[END_COUNT] = {
+#define X(up, low) #low,
+    VISIT_END_MAP(X)
+#undef X
+};
+
+static const char *const state_names[] = {
+#define X(up, low) #low,
+    VISIT_STATE_MAP(X)
+#undef X
+};
+
+static void visit_move(struct visit *v, enum visit_state to)
+{
+    log_trace("visit %s: %s -> %s", v->url, state_names[v->state], state_names[to]);
+    v->state = to;
+}
+
+static trommel_str str_of(const char *s)
+{
+    return (trommel_str){ s, s ? strlen(s) : 0 };
+}
+
+static char *dup_str(trommel_str s)
+{
+    char *copy = malloc(s.n + 1);
+
+    if (!copy)
+        abort();
+    if (s.n)
+        memcpy(copy, s.p, s.n);
+    copy[s.n] = 0;
+    return copy;
+}
+
+/* ---- a visit's beginning and end ---- */
+
+static struct visit *visit_new(struct job *j, struct frontier_item *item)
+{
+    struct visit *v = calloc(1, sizeof *v);
+
+    if (!v)
+        abort();
+    v->job = j;
+    v->item = item;
+    v->url = dup_str(item->url);
+    buf_init(&v->body, LIMIT_BODY_BYTES);
+    buf_init(&v->headers, LIMIT_HEADER_BYTES);
+    buf_init(&v->fetch, LIMIT_HEADER_BYTES);
+    buf_init(&v->links, LINKS_BYTES_MAX);
+    v->next = j->all;
+    if (v->next)
+        v->next->prev = v;
+    j->all = v;
+    j->n_visits++;
+    return v;
+}
+
+static void visit_free(struct visit *v)
+{
+    struct job *j = v->job;
+
+    if (v->prev)
+        v->prev->next = v->next;
+    else
+        j->all = v->next;
+    if (v->next)
+        v->next->prev = v->prev;
+    j->n_visits--;
+    budget_end(&v->share);
+    buf_release(&v->body);
+    buf_release(&v->headers);
+    buf_release(&v->fetch);
+    buf_release(&v->links);
+    free(v->content_type);
+    free(v->content_encoding);
+    free(v->url);
+    free(v);
+}
+
+/* The URLs collected in v->links as the frontier wants them. */
+static struct frontier_link *links_of(const struct visit *v, size_t *ret_n)
+{
+    struct frontier_link *links = NULL;
+    size_t n = 0, at = 0;
+
+    if (v->links.len)
+        links = malloc(LIMIT_LINKS * sizeof *links);
+    while (links && at < v->links.len && n < LIMIT_LINKS) {
+        const char *url = (const char *)v->links.data + at + 1;
+        size_t len = strlen(url);
+        links[n++] = (struct frontier_link){ { url, len }, v->links.data[at] };
+        at += len + 2;
+    }
+    *ret_n = n;
+    return links;
+}
+
+static void visit_done(struct visit *v, enum visit_end how, const struct frontier_link *links, size_t n_links,
+                       uint32_t retry_ms)
+{
+    struct job *j = v->job;
+    enum frontier_end end = how == END_RETRIED      ? FRONTIER_RETRY
+                            : how == END_REDIRECTED ? FRONTIER_REDIRECT
+                                                    : FRONTIER_DONE;
+
+    int rc = frontier_done(j->frontier, &v->item, end, retry_ms, links, n_links);
+    if (rc < 0) /* what could not be written down is not done: it will be fetched again */
+        job_stop(j, 1, "frontier in %s: cannot write (%s); free space there and run the same command again", j->dir,
+                 err_text(rc));
+    j->counts.ends[how]++;
+    visit_move(v, VISIT_ENDED);
+    visit_free(v);
+}
+
+static void commit_note(uint8_t (*ids)[RECORD_ID_BYTES], uint32_t *n, const uint8_t *id)
+{
+    memcpy(ids[(*n)++], id, RECORD_ID_BYTES);
+}
+
+void visit_commit(struct job *j)
+{
+    if (j->n_committed)
+        deliver_committed(j->deliver, (const uint8_t (*)[RECORD_ID_BYTES])j->committed, j->n_committed);
+    if (j->n_dead_committed)
+        deliver_committed(j->dead, (const uint8_t (*)[RECORD_ID_BYTES])j->dead_committed, j->n_dead_committed);
+    j->n_committed = j->n_dead_committed = 0;
+    if (j->dedupe_dirty) {
+        int rc = dedupe_sync(j->dedupe);
+        if (rc < 0 && !j->stopping)
+            job_stop(j, 1, "%s/dedupe.log: cannot write (%s); free space there and run the same command again",
+                     j->dir, err_text(rc));
+        j->dedupe_dirty = 0;
+    }
+}
+
+/* ---- the record of a page that never reaches the chain ---- */
+
+static void fetch_field(struct visit *v, const struct fetch_answer *a)
+{
+    struct buf *b = &v->fetch;
+    const struct frontier_item *item = v->item;
+    int redirected = item->redirects > 0 && item->via.n > 0;
+
+    mp_map(b, 8);
+    mp_cstr(b, "ip");
+    a->ip && *a->ip ? mp_cstr(b, a->ip) : mp_nil(b);
+    mp_cstr(b, "protocol");
+    a->protocol && *a->protocol ? mp_cstr(b, a->protocol) : mp_nil(b);
+    mp_cstr(b, "tls");
+    a->tls && *a->tls ? mp_cstr(b, a->tls) : mp_nil(b);
+    mp_cstr(b, "redirects");
+    mp_array(b, redirected ? 1 : 0);
+    if (redirected)
+        mp_str(b, item->via.p, item->via.n);
+    mp_cstr(b, "truncated");
+    mp_bool(b, a->error == FETCH_CUT || a->error == FETCH_TOO_LARGE);
+    mp_cstr(b, "via");
+    item->via.n ? mp_str(b, item->via.p, item->via.n) : mp_nil(b);
+    mp_cstr(b, "depth");
+    mp_uint(b, item->depth);
+    mp_cstr(b, "warc");
+    mp_nil(b);
+}
+
+static struct record_head head_of(const struct visit *v)
+{
+    struct record_head h = {
+        .url = v->item->url,
+        .final_url = v->item->url,
+        .fetched_ms = v->fetched_ms,
+        .status = (uint16_t)v->status,
+        .bytes = v->body.len,
+        .fetch = { (const char *)v->fetch.data, v->fetch.len },
+    };
+
+    memcpy(h.id, v->item->id, sizeof h.id);
+    return h;
+}
+
+static trommel_str host_key(trommel_str url)
+{
+    struct url_parts parts;
+
+    return url_split(url, &parts) == 0 ? parts.host : (trommel_str){ 0 };
+}
+
+static void visit_deliver(struct visit *v, struct buf *record)
+{
+    struct job *j = v->job;
+    struct deliver *to = v->outcome == OUTCOME_QUARANTINED ? j->dead : j->deliver;
+
+    budget_settle(v->share, record->len + v->links.len);
+    visit_move(v, VISIT_DELIVERING);
+    int rc = deliver_put(to, v->item->id, record, host_key(v->item->url), v);
+    if (rc < 0)
+        job_stop(j, 1, "%s: the record could not be handed to the sink: %s", v->url, err_text(rc));
+}
+
+/* Its record says why there is no page. */
+static void visit_failed(struct visit *v, const char *reason, const char *message)
+{
+    struct record_head h = head_of(v);
+    struct buf record;
+    uint32_t n = 0;
+
+    buf_init(&record, LIMIT_RECORD_BYTES);
+    h.outcome = v->outcome = OUTCOME_FAILED;
+    h.reason = str_of(reason);
+    h.content_type = str_of(v->content_type);
+    record_begin(&record, &h, &n);
+    record_end(&record, n);
+    log_debug("%s: %s%s%s", v->url, reason, message && *message ? ": " : "", message ? message : "");
+    job_count_reason(v->job, reason, strlen(reason));
+    job_failure(v->job, v->item->url, reason, strlen(reason));
+    buf_release(&v->body);
+    visit_deliver(v, &record);
+    buf_release(&record);
+}
+
+/* ---- the answer ---- */
+
+static uint32_t retry_after_ms(trommel_str value, uint32_t attempt)
+{
+    uint64_t ms = (uint64_t)RETRY_MS << (attempt < 8 ? attempt - 1 : 7);
+    char text[16];
+
+    if (value.n && value.n < sizeof text) {
+        memcpy(text, value.p, value.n);
+        text[value.n] = 0;
+        char *end;
+        unsigned long s = strtoul(text, &end, 10);
+        if (end != text && !*end && s <= RETRY_MOST_MS / 1000) /* a date is left to the doubling delay */
+            ms = s * 1000ull;
+    }
+    return ms > RETRY_MOST_MS ? RETRY_MOST_MS : (uint32_t)ms;
+}
+
+static void visit_retry(struct visit *v, trommel_str retry_after)
+{
+    uint32_t ms = retry_after_ms(retry_after, v->item->attempt);
+
+    log_debug("%s: again in %u ms", v->url, ms);
+    visit_done(v, END_RETRIED, NULL, 0, ms);
+}
+
+/* Where a Location leads, normalised; 0 or an error. */
+static int redirect_target(struct visit *v, trommel_str location, struct arena *a, trommel_str *ret)
+{
+    if (!location.n)
+        return ERR_ABSENT;
+    return url_resolve(v->job->urls, str_of(v->url), location, a, ret);
+}
+
+static void visit_redirect(struct visit *v, const struct fetch_answer *answer)
+{
+    struct arena a;
+    trommel_str to;
+
+    arena_init(&a, 64 * KIB);
+    int rc = redirect_target(v, answer->location, &a, &to);
+    if (rc < 0)
+        visit_failed(v, "bad_redirect", "");
+    else if (v->item->redirects >= LIMIT_REDIRECTS)
+        visit_failed(v, "too_many_redirects", "");
+    else
+        visit_done(v, END_REDIRECTED, &(struct frontier_link){ to, 0 }, 1, 0);
+    arena_release(&a);
+}
+
+static void pool_feed(struct job *j);
+
+static void visit_to_chain(struct visit *v, struct fetch_answer *answer)
+{
+    struct job *j = v->job;
+
+    struct buf empty = BUF_INIT(v->body.max);
+    buf_release(&v->body);
+    v->body = *answer->body;
+    *answer->body = empty;
+    v->content_type = dup_str(answer->content_type);
+    v->content_encoding = dup_str(answer->content_encoding);
+    buf_add(&v->headers, answer->headers.p, answer->headers.n);
+    visit_move(v, VISIT_WAITING);
+    if (j->wait_last)
+        j->wait_last->wait_next = v;
+    else
+        j->wait_first = v;
+    j->wait_last = v;
+    pool_feed(j);
+}
+
+static void page_answered(struct visit *v, struct fetch_answer *a)
+{
+    int again = v->item->attempt < LIMIT_ATTEMPTS && !v->job->stopping;
+    char reason[24];
+
+    if (a->error != FETCH_OK) {
+        if (a->transient && again)
+            visit_retry(v, a->retry_after);
+        else
+            visit_failed(v, fetch_error_name(a->error), a->message);
+    } else if ((a->status >= 301 && a->status <= 303) || a->status == 307 || a->status == 308) {
+        visit_redirect(v, a);
+    } else if (a->status >= 200 && a->status <= 299) {
+        visit_to_chain(v, a);
+    } else if ((a->status == 429 || a->status >= 500) && again) {
+        visit_retry(v, a->retry_after);
+    } else {
+        v->content_type = dup_str(a->content_type);
+        snprintf(reason, sizeof reason, "http_%d", a->status);
+        visit_failed(v, reason, "");
+    }
+}
+
+static void fetch_done(void *arg, struct fetch_answer *answer);
+
+static int visit_fetch(struct visit *v)
+{
+    struct fetch_request req = {
+        .url = str_of(v->url),
+        .fresh = v->item->host_last && !v->item->is_robots,
+        .identity = v->item->is_robots,
+        .body_bytes = v->item->is_robots ? LIMIT_ROBOTS_BYTES : 0,
+        .done = fetch_done,
+        .arg = v,
+    };
+
+    return fetch_start(v->job->fetch, &req);
+}
+
+/* robots.txt may move (RFC 9309 2.3.1.2: at least five hops); what is there then counts for this host. */
+static int robots_moved(struct visit *v, const struct fetch_answer *a)
+{
+    struct arena arena;
+    trommel_str to;
+    int moved = 0;
+
+    if (a->error != FETCH_OK || a->status < 301 || a->status > 308 || v->robots_hops >= LIMIT_REDIRECTS)
+        return 0;
+    arena_init(&arena, 64 * KIB);
+    if (redirect_target(v, a->location, &arena, &to) == 0) {
+        free(v->url);
+        v->url = dup_str(to);
+        v->robots_hops++;
+        moved = visit_fetch(v) == 0;
+    }
+    arena_release(&arena);
+    return moved;
+}
+
+static void robots_answered(struct visit *v, struct fetch_answer *a)
+{
+    struct job *j = v->job;
+    int cut = a->error == FETCH_TOO_LARGE; /* what is within the limit counts (RFC 9309 2.5) */
+    int status = a->error == FETCH_OK || cut ? a->status : 0;
+    trommel_str body = { (const char *)a->body->data, a->body->len };
+
+    if (robots_moved(v, a))
+        return;
+    if (status >= 301 && status <= 308)
+        status = 404; /* too many hops: as if there were none (RFC 9309 2.3.1.2) */
+    j->counts.robots_fetched++;
+    if (status == 0 || status >= 500)
+        log_debug("%s: %s; the host is left alone for now", v->url,
+                  status ? "server error" : fetch_error_name(a->error));
+    frontier_robots(j->frontier, &v->item, status, body, uv_now(&j->loop));
+    visit_move(v, VISIT_ENDED);
+    visit_free(v);
+}
+
+static void fetch_done(void *arg, struct fetch_answer *answer)
+{
+    struct visit *v = arg;
+    struct job *j = v->job;
+
+    if (answer->error == FETCH_ABORTED) /* the job is closing; visit_abandon ends it */
+        return;
+    if (v->item->is_robots) {
+        robots_answered(v, answer);
+        return;
+    }
+    frontier_transferred(j->frontier, v->item, uv_now(&j->loop));
+    v->share = *answer->share;
+    *answer->share = NULL;
+    budget_settle(v->share, answer->body->len);
+    v->status = answer->status;
+    v->fetched_ms = clock_wall_ms();
+    j->counts.body_bytes += answer->body->len;
+    fetch_field(v, answer);
+    page_answered(v, answer);
+}
+
+/* ---- the chain ---- */
+
+static int visit_submit(struct visit *v)
+{
+    struct pool_page page = {
+        .head = head_of(v),
+        .content_type = str_of(v->content_type),
+        .content_encoding = str_of(v->content_encoding),
+        .headers = { (const char *)v->headers.data, v->headers.len },
+        .body = { (const char *)v->body.data, v->body.len },
+    };
+
+    return pool_submit(v->job->pool, &page, v);
+}
+
+static void pool_feed(struct job *j)
+{
+    while (j->wait_first) {
+        struct visit *v = j->wait_first;
+        int rc = visit_submit(v);
+        if (rc == ERR_FULL)
+            return;
+        j->wait_first = v->wait_next;
+        if (!j->wait_first)
+            j->wait_last = NULL;
+        v->wait_next = NULL;
+        if (rc < 0) {
+            visit_failed(v, rc == ERR_LIMIT ? "too_large" : "pool", err_text(rc));
+            continue;
+        }
+        visit_move(v, VISIT_CHAIN);
+        buf_release(&v->headers); /* the pool has its own copy of all of it */
+    }
+}
+
+/* Keeps the URLs of the record's links for the frontier. */
+static void links_collect(struct visit *v, const struct pool_result *r)
+{
+    struct mp_value list, map, key, val;
+
+    if (record_get(r->record.p, r->record.n, "links", &list) < 0 || list.type != MP_ARRAY)
+        return;
+    const unsigned char *at = list.p, *end = (const unsigned char *)r->record.p + r->record.n;
+    for (uint32_t i = 0; i < list.u.n && i < LIMIT_LINKS; i++) {
+        trommel_str url = { 0 };
+        int nofollow = 0;
+        if (mp_read(&at, end, &map) < 0 || map.type != MP_MAP)
+            return;
+        for (uint32_t k = 0; k < map.u.n; k++) {
+            const unsigned char *value_at;
+            if (mp_read(&at, end, &key) < 0 || (value_at = at, mp_skip(&at, end)) < 0)
+                return;
+            if (key.type != MP_STR || mp_read(&value_at, end, &val) < 0)
+                continue;
+            if (key.len == 3 && !memcmp(key.p, "url", 3) && val.type == MP_STR)
+                url = (trommel_str){ (const char *)val.p, val.len };
+            else if (key.len == 8 && !memcmp(key.p, "nofollow", 8) && val.type == MP_BOOL)
+                nofollow = val.u.i != 0;
+        }
+        if (!url.n || url.n > LIMIT_URL_BYTES || memchr(url.p, 0, url.n) ||
+            (nofollow && !v->job->opt.follow_nofollow))
+            continue;
+        buf_add_byte(&v->links, (unsigned)nofollow);
+        buf_add(&v->links, url.p, url.n);
+        buf_add_byte(&v->links, 0);
+    }
+}
+
+static void visit_dropped(struct visit *v, trommel_str reason)
+{
+    struct job *j = v->job;
+    size_t n;
+    struct frontier_link *links = links_of(v, &n);
+
+    j->counts.outcomes[OUTCOME_DROPPED]++;
+    job_count_reason(j, reason.n ? reason.p : "dropped", reason.n ? reason.n : 7);
+    visit_done(v, END_DROPPED, links, n, 0);
+    free(links);
+}
+
+static void dedupe_field(struct visit *v, const struct pool_result *r, struct buf *record)
+{
+    struct dedupe_verdict verdict;
+    struct job *j = v->job;
+
+    if (!r->sketch.n || dedupe_claim(j->dedupe, v->item->id, r->sketch, &verdict) < 0)
+        return;
+    v->claimed = 1;
+    dedupe_settle(record, &verdict, r->sketch);
+}
+
+void visit_on_result(void *job, void *user, const struct pool_result *r)
+{
+    struct job *j = job;
+    struct visit *v = user;
+    struct buf record;
+
+    if (r->retry && v->item->attempt < LIMIT_ATTEMPTS && !j->stopping) {
+        visit_retry(v, (trommel_str){ 0 });
+        return;
+    }
+    v->outcome = r->outcome;
+    links_collect(v, r);
+    buf_release(&v->body);
+    if (r->outcome == OUTCOME_DROPPED) {
+        visit_dropped(v, r->reason);
+        return;
+    }
+    if (r->outcome != OUTCOME_OK) {
+        job_count_reason(j, r->reason.p, r->reason.n);
+        if (r->outcome == OUTCOME_QUARANTINED)
+            log_warn("%s: quarantined: stage %.*s: %.*s", v->url, (int)r->stage.n, r->stage.p, (int)r->reason.n,
+                     r->reason.p);
+        if (r->outcome == OUTCOME_QUARANTINED || r->outcome == OUTCOME_FAILED)
+            job_failure(j, v->item->url, r->reason.p, r->reason.n);
+    }
+    buf_init(&record, LIMIT_RECORD_BYTES + 64 * KIB);
+    buf_add(&record, r->record.p, r->record.n);
+    if (r->outcome == OUTCOME_OK)
+        dedupe_field(v, r, &record);
+    visit_deliver(v, &record);
+    buf_release(&record);
+}
+
+/* ---- the sink ---- */
+
+static void visit_acked(struct visit *v)
+{
+    struct job *j = v->job;
+    int dead = v->outcome == OUTCOME_QUARANTINED;
+    size_t n;
+    struct frontier_link *links = links_of(v, &n);
+    uint8_t id[RECORD_ID_BYTES];
+
+    memcpy(id, v->item->id, sizeof id);
+    j->last_ack_ms = uv_now(&j->loop);
+    j->counts.outcomes[v->outcome]++;
+    if (v->claimed) {
+        dedupe_commit(j->dedupe, id);
+        j->dedupe_dirty = 1;
+    }
+    visit_done(v, dead ? END_QUARANTINED : END_DELIVERED, links, n, 0);
+    free(links);
+    if (dead)
+        commit_note(j->dead_committed, &j->n_dead_committed, id);
+    else
+        commit_note(j->committed, &j->n_committed, id);
+    if (j->n_committed == sizeof j->committed / sizeof j->committed[0] ||
+        j->n_dead_committed == sizeof j->dead_committed / sizeof j->dead_committed[0])
+        visit_commit(j);
+}
+
+/* The sink will never take this record: a short one that says so goes to the dead letters. */
+static void visit_sink_refused(struct visit *v, const char *message)
+{
+    struct record_head h = head_of(v);
+    struct record_error e = { .stage = str_of("sink"), .reason = str_of("sink_refused"), .message = str_of(message) };
+    struct buf record;
+    uint32_t n = 0;
+
+    v->job->counts.sink_refused++;
+    if (v->claimed)
+        dedupe_release(v->job->dedupe, v->item->id);
+    v->claimed = 0;
+    h.outcome = v->outcome = OUTCOME_QUARANTINED;
+    h.reason = e.reason;
+    job_count_reason(v->job, "sink_refused", 12);
+    job_failure(v->job, v->item->url, "sink_refused", 12);
+    log_warn("%s: the sink refused its record: %s; it goes to the dead letters", v->url, message ? message : "");
+    buf_init(&record, LIMIT_RECORD_BYTES);
+    record_begin(&record, &h, &n);
+    record_put_error(&record, &e, &n);
+    record_end(&record, n);
+    visit_deliver(v, &record);
+    buf_release(&record);
+}
+
+void visit_on_ack(void *job, void *user, int how, const char *message)
+{
+    if (how == TROMMEL_ACK_REFUSED)
+        visit_sink_refused(user, message);
+    else
+        visit_acked(user);
+}
+
+void visit_on_dead_ack(void *job, void *user, int how, const char *message)
+{
+    struct visit *v = user;
+
+    if (how == TROMMEL_ACK_REFUSED) {
+        job_stop(job, 1, "%s/dead-letters: refused a record: %s", ((struct job *)job)->dir, message ? message : "");
+        return;
+    }
+    visit_acked(v);
+}
+
+void visit_on_refused(void *job, const struct frontier_item *item)
+{
+    struct job *j = job;
+
+    j->counts.robots_refused++;
+    log_debug("%.*s: robots.txt forbids it", (int)item->url.n, item->url.p);
+}
+
+/* ---- starting ---- */
+
+/* Takes one URL and starts its fetch.  0 to go on; else there is nothing to start now. */
+static int visit_start(struct job *j)
+{
+    struct visit *v = j->held;
+    uint64_t wait_ms = UINT64_MAX;
+
+    if (!v) {
+        struct frontier_item *item;
+        int rc = frontier_take(j->frontier, uv_now(&j->loop), &item, &wait_ms);
+        if (rc == ERR_AGAIN) {
+            if (wait_ms != UINT64_MAX)
+                job_wake_in(j, wait_ms);
+            return rc;
+        }
+        if (rc == ERR_CLOSED) {
+            j->exhausted = 1;
+            return rc;
+        }
+        if (rc < 0) {
+            job_stop(j, 1, "frontier in %s: cannot read (%s)", j->dir, err_text(rc));
+            return rc;
+        }
+        v = visit_new(j, item);
+        if (!item->is_robots)
+            j->counts.started++;
+    }
+    int rc = visit_fetch(v);
+    j->held = rc == ERR_FULL ? v : NULL;
+    if (rc == 0) {
+        visit_move(v, VISIT_FETCHING);
+        return 0;
+    }
+    if (rc == ERR_FULL)
+        return rc;
+    if (v->item->is_robots) {
+        frontier_robots(j->frontier, &v->item, 0, (trommel_str){ 0 }, uv_now(&j->loop));
+        visit_free(v);
+    } else {
+        v->fetched_ms = clock_wall_ms();
+        fetch_field(v, &(struct fetch_answer){ .error = FETCH_OTHER });
+        frontier_transferred(j->frontier, v->item, uv_now(&j->loop));
+        visit_failed(v, "bad_url", err_text(rc));
+    }
+    return 0;
+}
+
+void visit_pump(struct job *j)
+{
+    pool_feed(j);
+    j->exhausted = 0;
+    if (j->stopping)
+        return;
+    uv_timer_stop(&j->wake);
+    while (visit_start(j) == 0 && !j->stopping)
+        ;
+}
+
+void visit_abandon(struct job *j)
+{
+    while (j->all) {
+        struct visit *v = j->all;
+        if (v->item && !v->item->is_robots)
+            j->counts.ends[END_UNFINISHED]++;
+        if (v->claimed)
+            dedupe_release(j->dedupe, v->item->id);
+        visit_free(v);
+    }
+    j->wait_first = j->wait_last = j->held = NULL;
+}
