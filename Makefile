@@ -3,19 +3,24 @@
 # Layout: all of pipeline/ but the two main files goes into build/libpipeline.a, from which each program
 # takes what it needs; stages and sinks are shared objects that import nothing from the host.
 
+VERSION  := 0.1.0
 CC       ?= gcc
 CXX      ?= g++
 PREFIX   ?= /usr/local
+DESTDIR  ?=
 BUILD    ?= build
 OPT      ?= -O2 -g
 SAN      ?=
-PKG      := $(shell for p in libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml; do pkg-config --exists $$p && echo $$p; done)
+DATA     ?=
+JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
+
+PKGS     := libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml
+PKG      := $(shell for p in $(PKGS); do pkg-config --exists $$p && echo $$p; done)
 MSGPACK  := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
-WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter
+WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter $(if $(CI),-Werror)
 CWARN    := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
-VERSION  := 0.1.0
-CPPFLAGS += -Ipipeline -Iplugin/include -Iplugin/sdk -I. -D_GNU_SOURCE -DTROMMEL_VERSION='"$(VERSION)"' -DTROMMEL_PREFIX='"$(PREFIX)"' \
-            $(shell pkg-config --cflags $(PKG) $(MSGPACK) 2>/dev/null)
+CPPFLAGS += -Ipipeline -Iplugin/include -Iplugin/sdk -I. -D_GNU_SOURCE -DTROMMEL_VERSION='"$(VERSION)"' \
+            -DTROMMEL_PREFIX='"$(PREFIX)"' $(shell pkg-config --cflags $(PKG) $(MSGPACK) 2>/dev/null)
 CFLAGS   += -std=gnu17 $(OPT) $(CWARN) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $(SAN)
 CXXFLAGS += -std=gnu++20 $(OPT) $(WARN) -fPIC -fvisibility=hidden -fno-gnu-unique $(SAN)
 LDFLAGS  += -Wl,--as-needed -Wl,--gc-sections -Wl,-z,now $(SAN)
@@ -26,19 +31,30 @@ SRC      := $(filter-out $(MAINS),$(sort $(wildcard pipeline/*.c pipeline/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/%.o)
 MAINOBJ  := $(MAINS:%.c=$(BUILD)/%.o)
 # The library is the host's side of the chain and what it stands on.
-LIBDIRS  := pipeline/base pipeline/record pipeline/chain pipeline/index pipeline/library
+LIBDIRS  := pipeline/base pipeline/parse pipeline/record pipeline/chain pipeline/index pipeline/library
 LIBOBJ   := $(filter $(addprefix $(BUILD)/,$(addsuffix /%,$(LIBDIRS))),$(OBJ))
 
-STAGES   := $(notdir $(patsubst %/,%,$(dir $(wildcard plugin/stage/*/*.c))))
-STAGES   := $(sort $(STAGES))
+STAGES   := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard plugin/stage/*/*.c)))))
 STAGESO  := $(STAGES:%=$(BUILD)/stage/%.so)
-SINKSO   := $(patsubst plugin/sink/%.c,$(BUILD)/sink/%.so,$(wildcard plugin/sink/*.c))
+SINKS    := $(sort $(notdir $(basename $(wildcard plugin/sink/*.c))))
+SINKSO   := $(SINKS:%=$(BUILD)/sink/%.so)
 EXAMPLES := $(patsubst plugin/example/%.c,$(BUILD)/example/%.so,$(wildcard plugin/example/*.c))
+HEADERS  := $(wildcard plugin/include/trommel/*.h)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/test/unit/%,$(wildcard tests/unit/*/test_*.c))
+TESTSO   := $(patsubst tests/plugin/%.c,$(BUILD)/test/plugin/%.so,$(wildcard tests/plugin/*.c))
+FUZZ     := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/test/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+TESTBIN  := $(UNITS) $(TESTSO) $(BUILD)/test/server $(FUZZ)
+BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 .DEFAULT_GOAL := all
 .PHONY: all
-all: $(BUILD)/trommel $(BUILD)/trommel-worker $(BUILD)/libtrommel.so $(BUILD)/libtrommel.a $(STAGESO) $(SINKSO) $(EXAMPLES)
+all: need $(BUILD)/trommel $(BUILD)/trommel-worker $(BUILD)/libtrommel.so $(BUILD)/libtrommel.a $(STAGESO) $(SINKSO) $(EXAMPLES)
+
+# A missing library is said before a compiler stumbles over it.
+.PHONY: need
+need:
+	@pkg-config --exists $(PKGS) $(MSGPACK) && test -e /usr/include/lexbor/html/html.h -o -n "$(NO_NEED)" || \
+	  { echo "make: libraries are missing ($$(pkg-config --print-errors --exists $(PKGS) $(MSGPACK) 2>&1 | sed -n "s/^Package '*\([a-z0-9-]*\)'*, required.*not found/\1/p;s/^Package \([a-z0-9-]*\) was not found.*/\1/p" | tr '\n' ' ')lexbor …); 'make deps' installs them" >&2; exit 1; }
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -58,36 +74,133 @@ $(BUILD)/trommel: $(BUILD)/pipeline/main.o $(BUILD)/libpipeline.a
 $(BUILD)/trommel-worker: $(BUILD)/pipeline/chain/worker_main.o $(BUILD)/libpipeline.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/libtrommel.so: $(LIBOBJ)
-	$(CC) $(LDFLAGS) -shared -Wl,-soname,libtrommel.so.0 -o $@ $^ $(LIBS)
+$(BUILD)/libtrommel.so: $(LIBOBJ) pipeline/library/libtrommel.map
+	$(CC) $(LDFLAGS) -shared -Wl,-soname,libtrommel.so.0 -Wl,--version-script=pipeline/library/libtrommel.map -o $@ $(LIBOBJ) $(LIBS)
 
 $(BUILD)/libtrommel.a: $(LIBOBJ)
 	@rm -f $@
 	ar rcs $@ $^
 
-# Stages: one folder each; folder.mk may set NAME_LIBS.
--include $(wildcard plugin/stage/*/stage.mk)
-STAGE_LD := -shared -Wl,-z,now -Wl,-z,defs -Wl,--exclude-libs,ALL -Wl,--as-needed -Wl,--gc-sections
+# Stages: one folder each; its stage.mk may set NAME_LIBS.  Sinks: one file each; NAME.mk may set NAME_LIBS and NAME_SRC.
+-include $(wildcard plugin/stage/*/stage.mk plugin/sink/*.mk)
+PLUGIN_LD := -shared -Wl,-z,now $(if $(SAN),,-Wl,-z,defs) -Wl,--exclude-libs,ALL -Wl,--as-needed -Wl,--gc-sections $(SAN)
+stage_obj = $(patsubst %.c,$(BUILD)/%.o,$(wildcard plugin/stage/$1/*.c)) $(patsubst %.cc,$(BUILD)/%.o,$(wildcard plugin/stage/$1/*.cc))
 .SECONDEXPANSION:
-$(BUILD)/stage/%.so: $$(patsubst %.c,$(BUILD)/%.o,$$(wildcard plugin/stage/$$*/*.c)) $$(patsubst %.cc,$(BUILD)/%.o,$$(wildcard plugin/stage/$$*/*.cc))
+$(BUILD)/stage/%.so: $$(call stage_obj,$$*)
 	@mkdir -p $(@D)
-	$(if $(filter %.cc,$(wildcard plugin/stage/$*/*.cc)),$(CXX),$(CC)) $(STAGE_LD) $(SAN) -o $@ $^ $($*_LIBS) -lm
-$(BUILD)/sink/%.so: $(BUILD)/plugin/sink/%.o
+	$(if $(wildcard plugin/stage/$*/*.cc),$(CXX),$(CC)) $(PLUGIN_LD) -o $@ $^ $($*_LIBS) -lm
+$(BUILD)/sink/%.so: $(BUILD)/plugin/sink/%.o $$(patsubst %.c,$(BUILD)/%.o,$$($$*_SRC))
 	@mkdir -p $(@D)
-	$(CC) $(STAGE_LD) $(SAN) -o $@ $^ $($*_LIBS) $(shell pkg-config --libs libxxhash libzstd 2>/dev/null)
+	$(CC) $(PLUGIN_LD) -o $@ $^ $($*_LIBS)
 $(BUILD)/example/%.so: $(BUILD)/plugin/example/%.o
 	@mkdir -p $(@D)
-	$(CC) $(STAGE_LD) $(SAN) -o $@ $^
+	$(CC) $(PLUGIN_LD) -o $@ $^
 
-# A unit test is a program; it may use all of the pipeline.
+# ---- tests -------------------------------------------------------------------------------------------
+
+# A unit test is a program; it may use all of the pipeline.  One of a stage (unit/stage_NAME/) gets that stage's libraries.
 $(BUILD)/test/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libpipeline.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
-.PHONY: units
-units: $(UNITS)
+	$(CC) $(LDFLAGS) -o $@ $^ $($(patsubst stage_%,%,$(firstword $(subst /, ,$*)))_LIBS) $(LIBS) -lcmocka
+$(BUILD)/test/plugin/%.so: $(BUILD)/tests/plugin/%.o
+	@mkdir -p $(@D)
+	$(CC) -shared -Wl,-z,now $(SAN) -o $@ $^ -lpthread
+$(BUILD)/test/server: $(BUILD)/tests/server.o
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libuv zlib) -lm
+$(BUILD)/test/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libpipeline.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: clean
+.PHONY: tests test asan valgrind quality
+tests: all $(TESTBIN)
+test: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@tests/run.sh --build $(BUILD) $(if $(DATA),--data $(DATA))
+
+# Everything again under AddressSanitizer and UndefinedBehaviorSanitizer: unit tests, fuzz corpora, and pages through
+# the whole chain (bundled ones, and every SAMPLE-th of DATA).
+SAMPLE ?= 10
+asan: deps
+	@tests/sanitize.sh asan --jobs $(JOBS) --sample $(SAMPLE) $(if $(DATA),--data $(DATA))
+valgrind: deps
+	@tests/sanitize.sh valgrind --jobs $(JOBS) --sample $(SAMPLE) $(if $(DATA),--data $(DATA))
+
+# ---- the main job on the bundled site ----------------------------------------------------------------
+
+.PHONY: demo deps deps-lint
+demo: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(BUILD)/test/server
+	@tests/demo.sh $(BUILD)
+deps:
+	@pipeline/deps.sh test
+deps-lint:
+	@pipeline/deps.sh lint
+
+# ---- benches -----------------------------------------------------------------------------------------
+
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpipeline.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+.PHONY: bench bench-quality benches
+benches: all $(BENCHES) $(BUILD)/test/server
+bench: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) benches
+	@bench/run.sh $(BUILD) $(DATA)
+bench-quality: all
+	@bench/quality.sh $(BUILD) $(DATA)
+
+# ---- form --------------------------------------------------------------------------------------------
+
+C_FILES = $(shell git ls-files '*.c' '*.h' '*.cc' | grep -v -e '/model' -e 'names.h')
+.PHONY: fmt lint
+fmt:
+	clang-format-14 -i $(C_FILES)
+lint: deps-lint
+	@tests/lint.sh $(C_FILES)
+
+# ---- installing --------------------------------------------------------------------------------------
+
+D        = $(DESTDIR)$(PREFIX)
+LIBEXEC  = $(D)/lib/trommel
+.PHONY: install uninstall
+install: all
+	install -d $(D)/bin $(LIBEXEC)/stage $(LIBEXEC)/sink $(D)/include/trommel $(D)/lib/pkgconfig $(D)/share/man/man1 $(D)/share/trommel/schemas
+	install -m 755 $(BUILD)/trommel $(D)/bin/trommel
+	install -m 755 $(BUILD)/trommel-worker $(LIBEXEC)/trommel-worker
+	install -m 755 $(STAGESO) $(LIBEXEC)/stage
+	install -m 755 $(SINKSO) $(LIBEXEC)/sink
+	install -m 755 $(BUILD)/libtrommel.so $(D)/lib/libtrommel.so.$(VERSION)
+	ln -sf libtrommel.so.$(VERSION) $(D)/lib/libtrommel.so.0
+	ln -sf libtrommel.so.0 $(D)/lib/libtrommel.so
+	install -m 644 $(BUILD)/libtrommel.a $(D)/lib/libtrommel.a
+	install -m 644 $(HEADERS) $(D)/include/trommel
+	install -m 644 schemas/record.schema.json schemas/README.md $(D)/share/trommel/schemas
+	install -m 644 pipeline/trommel.1 $(D)/share/man/man1/trommel.1
+	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: trommel\nDescription: The Trommel pipeline as a library\nVersion: %s\nRequires.private: $(MSGPACK) libxxhash libfyaml jansson\nLibs: -L$${libdir} -ltrommel\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel.pc
+	printf 'prefix=%s\nincludedir=$${prefix}/include\nstagedir=$${prefix}/lib/trommel/stage\nsinkdir=$${prefix}/lib/trommel/sink\n\nName: trommel-stage\nDescription: Headers for stages and sinks of Trommel\nVersion: %s\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel-stage.pc
+uninstall:
+	rm -f $(D)/bin/trommel $(D)/lib/libtrommel.so $(D)/lib/libtrommel.so.0 $(D)/lib/libtrommel.so.$(VERSION) $(D)/lib/libtrommel.a
+	rm -f $(D)/lib/pkgconfig/trommel.pc $(D)/lib/pkgconfig/trommel-stage.pc $(D)/share/man/man1/trommel.1
+	rm -rf $(LIBEXEC) $(D)/include/trommel $(D)/share/trommel
+
+.PHONY: clean help
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJ:.o=.d) $(MAINOBJ:.o=.d) $(shell find $(BUILD)/plugin $(BUILD)/tests -name '*.d' 2>/dev/null)
+help:
+	@echo "make                 builds build/trommel, its worker, stages, sinks, libtrommel"
+	@echo "make demo            installs what is missing, builds, crawls the bundled site, shows the records"
+	@echo "make test            the same set-up, then every test; DATA=DIR adds the tests over a page collection"
+	@echo "make asan            unit tests, fuzz corpora and pages under AddressSanitizer and UBSan (DATA=DIR SAMPLE=N)"
+	@echo "make valgrind        unit tests and pages under valgrind (DATA=DIR SAMPLE=N)"
+	@echo "make bench           cost of each leg and of the whole way, as ratios to the parse alone (DATA=DIR)"
+	@echo "make bench-quality   scores of the extraction (DATA=DIR in WCXB's format)"
+	@echo "make install         into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it away"
+	@echo "make deps            installs the Debian packages that are needed; make deps-lint those of fmt and lint"
+	@echo "make fmt lint        formats the sources; checks them, the scripts and the man page"
+	@echo "make clean           removes $(BUILD)/"
+
+# Nothing built by a chain of rules is thrown away.
+.SECONDARY:
+-include $(OBJ:.o=.d) $(MAINOBJ:.o=.d) $(shell find $(BUILD)/plugin $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)

@@ -72,6 +72,15 @@ typedef struct trommel_port {
 #define TROMMEL_PORT_OPTIONAL 1u /* needs: absent is fine, both at link time and for a page */
 #define TROMMEL_PORT_RECORD   2u /* provides: goes into the output record under this name */
 
+/* Ports that the host itself understands, beside those that go into the record under their own name:
+ *     content.text, content.markdown   STR; a page whose chain provides content.text and leaves it empty
+ *                      gets outcome `no_content`, reason `no_text`
+ *     content.nodes    NODE_U8, 1: this node's text is content (for later stages; not in the record)
+ *     links.kind       NODE_U8, TROMMEL_LINK_* for each a, area and link element: `links[].kind`
+ *     dedupe.sketch    BYTES: taken aside by the host, which settles `dedupe` */
+enum { TROMMEL_LINK_UNKNOWN, TROMMEL_LINK_CONTENT, TROMMEL_LINK_NAVIGATION, TROMMEL_LINK_RELATED, TROMMEL_LINK_PAGINATION,
+       TROMMEL_LINK_CANONICAL, TROMMEL_LINK_ALTERNATE };
+
 /* ---- options, metrics -------------------------------------------------------------------------- */
 
 /* One row of a stage's options.  The host parses, checks the range, fills in the default and prints
