@@ -63,16 +63,19 @@ void record_begin(struct buf *b, const struct record_head *h, uint32_t *n_fields
 void record_end(struct buf *b, uint32_t n_fields);
 /* Writes `error` as a field. */
 void record_put_error(struct buf *b, const struct record_error *e, uint32_t *n_fields);
-/* Adds a field to a finished record at its end.  value: one msgpack object. */
+/* Adds a field to a finished record at its end.  value: one msgpack object.  ERR_EXISTS if the field is
+ * there, ERR_INVALID if record or value is none, ERR_LIMIT; the record is then as it was. */
 int record_append(struct buf *rec, const char *key, const void *value, size_t n);
 
 /* ---- reading ---- */
 /* Is this exactly one well-formed msgpack object within bytes and depth, strings valid UTF-8? */
 int mp_check(const void *p, size_t n, unsigned depth_max, struct err *err);
-/* mp_check, and: a map of the shape of 4.3 (types of the promised fields).  For what a worker sent. */
+/* mp_check, and: a map of the shape of 4.3 (the rows of schemas/record.def: types, which must be there, none
+ * twice).  For what a worker sent.  Thread-safe. */
 int record_check(const void *p, size_t n, struct err *err);
 
-/* A cursor over well-formed msgpack; does not recurse or allocate. */
+/* A cursor over msgpack, which may also be hostile; does not recurse or allocate.  A whole number is
+ * MP_UINT if it is not negative and MP_INT if it is, however it was written.  Of an EXT, u.i is its type. */
 enum mp_type { MP_NIL, MP_BOOL, MP_INT, MP_UINT, MP_F64, MP_STR, MP_BIN, MP_ARRAY, MP_MAP, MP_EXT };
 struct mp_value {
     enum mp_type type;
@@ -90,6 +93,7 @@ int record_get(const void *p, size_t n, const char *path, struct mp_value *ret);
 trommel_str record_get_str(const void *p, size_t n, const char *path);
 
 /* ---- views ---- */
-/* The record as one line of JSON without its end; bytes as hex, invalid UTF-8 as U+FFFD, no NaN. */
+/* The record as one line of JSON without its end, appended to out; bytes as hex, invalid UTF-8 as U+FFFD,
+ * NaN and infinity as null.  ERR_INVALID (no whole msgpack object), ERR_LIMIT (depth, out's maximum). */
 int record_json(const void *p, size_t n, struct buf *out);
 #endif
