@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# run.sh: every test; the last line is `N passed, N failed`.
+#
+#   tests/run.sh [--build DIR] [--data DIR] [--only PATTERN] [--quick]
+#
+# Unit tests (cmocka, TAP), fuzz corpora replayed, end-to-end scripts (one `ok - …` or `not ok - …` line a
+# claim), then the same units, corpora and pages under sanitizers and valgrind (not with --quick).  --data:
+# a page collection in WCXB's format (html/ID.html.gz, ground-truth/ID.json) for the tests that need one.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 3
+build=build data='' only='' quick=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --build) build=$2; shift 2 ;;
+    --data) data=$2; shift 2 ;;
+    --only) only=$2; shift 2 ;;
+    --quick) quick=yes; shift ;;
+    *) echo "run.sh: $1: unknown option" >&2; exit 2 ;;
+    esac
+done
+TROMMEL_BUILD=$(realpath "$build")
+TROMMEL_DATA=${data:+$(realpath "$data")}
+export TROMMEL_BUILD TROMMEL_DATA CMOCKA_MESSAGE_OUTPUT=TAP
+logs=$TROMMEL_BUILD/test/log
+mkdir -p "$logs"
+passed=0 failed=0
+
+# run_one NAME COMMAND...: runs it, counts its TAP lines; an end without success is a failure of its own.
+run_one() {
+    local name=$1 log good bad rc start
+    shift
+    [[ -z $only || $name == *$only* ]] || return 0
+    log=$logs/${name//\//_}.log
+    start=$SECONDS
+    timeout --kill-after=10 900 "$@" >"$log" 2>&1 </dev/null
+    rc=$?
+    good=$(grep -cE '^ok( |$)' "$log")
+    bad=$(grep -cE '^not ok( |$)' "$log")
+    if [ $rc -ne 0 ] && [ "$bad" = 0 ]; then
+        bad=1
+        echo "not ok - ended with status $rc" >>"$log"
+    elif [ $rc -eq 0 ] && [ $((good + bad)) = 0 ]; then
+        bad=1
+        echo "not ok - made no claim" >>"$log"
+    fi
+    passed=$((passed + good)) failed=$((failed + bad))
+    printf '%-44s %4d passed' "$name" "$good"
+    [ "$bad" = 0 ] || printf ', %d FAILED' "$bad"
+    [ $((SECONDS - start)) -lt 5 ] || printf '  (%d s)' $((SECONDS - start))
+    echo
+    if [ "$bad" != 0 ]; then
+        grep -vE '^ok ' "$log" | tail -n 40 | sed 's/^/    /'
+    fi
+}
+
+for t in tests/unit/*/test_*.c; do
+    t=${t#tests/unit/}
+    run_one "unit/${t%.c}" "$TROMMEL_BUILD/test/unit/${t%.c}"
+done
+for t in tests/fuzz/*_fuzz.c; do
+    [ -e "$t" ] || continue
+    t=$(basename "$t" _fuzz.c)
+    run_one "fuzz/$t" tests/fuzz/replay.sh "$TROMMEL_BUILD/test/fuzz/$t" "tests/fuzz/corpus/$t"
+done
+for t in tests/e2e/[0-9]*; do
+    run_one "e2e/$(basename "${t%.*}")" "$t"
+done
+if [ -z "$quick" ]; then
+    run_one sanitize/asan tests/sanitize.sh asan --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"}
+    run_one sanitize/valgrind tests/sanitize.sh valgrind --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"}
+fi
+[ -n "$TROMMEL_DATA" ] || echo "(no page collection was given; DATA=DIR adds the tests that need one)"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
