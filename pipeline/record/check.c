@@ -27,7 +27,7 @@ enum { ROWS = sizeof rows / sizeof rows[0], NONE = -1, TOP = -2 };
 static struct place {
     const char *key; /* last part of the path; "" for "[]", "*" for any key */
     size_t key_n;
-    int child, next; /* first row under it, next beside it */
+    int child, next;  /* first row under it, next beside it */
     unsigned ordinal; /* among its siblings: bit of `seen` */
 } places[ROWS];
 static int top_child = NONE;
@@ -73,14 +73,17 @@ static void places_make(void)
 }
 
 static const char *const type_names[] = {
-    [MP_NIL] = "nil", [MP_BOOL] = "a boolean", [MP_INT] = "an integer", [MP_UINT] = "an integer", [MP_F64] = "a float",
-    [MP_STR] = "a string", [MP_BIN] = "bytes", [MP_ARRAY] = "an array", [MP_MAP] = "a map", [MP_EXT] = "an ext value",
+    [MP_NIL] = "nil",     [MP_BOOL] = "a boolean",   [MP_INT] = "an integer", [MP_UINT] = "an integer",
+    [MP_F64] = "a float", [MP_STR] = "a string",     [MP_BIN] = "bytes",      [MP_ARRAY] = "an array",
+    [MP_MAP] = "a map",   [MP_EXT] = "an ext value",
 };
 
 static unsigned type_bit(enum mp_type type)
 {
-    static const unsigned bits[] = { [MP_NIL] = NIL, [MP_BOOL] = BOOL, [MP_INT] = INT, [MP_UINT] = INT, [MP_F64] = NUM & ~INT,
-                                     [MP_STR] = STR, [MP_BIN] = BIN, [MP_ARRAY] = ARR, [MP_MAP] = MAP, [MP_EXT] = 0 };
+    static const unsigned bits[] = {
+        [MP_NIL] = NIL, [MP_BOOL] = BOOL, [MP_INT] = INT,   [MP_UINT] = INT, [MP_F64] = NUM & ~INT,
+        [MP_STR] = STR, [MP_BIN] = BIN,   [MP_ARRAY] = ARR, [MP_MAP] = MAP,  [MP_EXT] = 0
+    };
 
     return bits[type];
 }
@@ -100,8 +103,8 @@ static int choice_has(const char *choices, const unsigned char *p, size_t n)
 
 /* One open map or array. */
 struct frame {
-    uint64_t left; /* values to come, or pairs */
-    uint64_t seen; /* promised keys that were there */
+    uint64_t left;  /* values to come, or pairs */
+    uint64_t seen;  /* promised keys that were there */
     int row, child; /* its row (NONE: free, TOP) and the first row under it */
     int is_map;
 };
@@ -110,7 +113,8 @@ static int key_row(struct frame *f, const struct mp_value *key, struct err *err,
 {
     *ret = NONE;
     if (key->type != MP_STR)
-        return err_set(err, ERR_INVALID, "record: a map has %s as a key; keys are strings", type_names[key->type]);
+        return err_set(err, ERR_INVALID, "record: a map has %s as a key; keys are strings",
+                       type_names[key->type]);
     for (int i = f->child; i != NONE; i = places[i].next) {
         const struct place *p = &places[i];
         int any = p->key_n == 1 && *p->key == '*';
@@ -134,7 +138,8 @@ static int value_judge(const struct mp_value *v, int row, struct err *err)
     if (row == NONE)
         return 0;
     if (!(type_bit(v->type) & rows[row].types))
-        return err_set(err, ERR_INVALID, "record: %s is %s, which it cannot be", rows[row].path, type_names[v->type]);
+        return err_set(err, ERR_INVALID, "record: %s is %s, which it cannot be", rows[row].path,
+                       type_names[v->type]);
     if (v->type == MP_STR && strchr(rows[row].note, '|') && !choice_has(rows[row].note, v->p, v->len))
         return err_set(err, ERR_INVALID, "record: %s is \"%.*s\"; it must be one of %s", rows[row].path,
                        v->len < 40 ? (int)v->len : 40, v->p, rows[row].note);
@@ -156,8 +161,12 @@ static int frame_end(const struct frame *f, struct err *err)
 
 static struct frame frame_open(const struct mp_value *v, int row)
 {
-    return (struct frame){ .left = v->u.n, .row = row, .is_map = v->type == MP_MAP,
-                           .child = row == NONE ? NONE : row == TOP ? top_child : places[row].child };
+    return (struct frame){ .left = v->u.n,
+                           .row = row,
+                           .is_map = v->type == MP_MAP,
+                           .child = row == NONE  ? NONE
+                                    : row == TOP ? top_child
+                                                 : places[row].child };
 }
 
 /* The bytes are well-formed and no deeper than LIMIT_RECORD_DEPTH. */

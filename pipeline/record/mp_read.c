@@ -63,7 +63,8 @@ static int read_short(unsigned byte, struct mp_value *v)
 /* 0xc4..0xdf: bytes of the length or number behind the first byte; 0: no such form. */
 static unsigned width(unsigned byte)
 {
-    static const unsigned char widths[28] = { 1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2, 4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4 };
+    static const unsigned char widths[28] = { 1, 2, 4, 1, 2, 4, 4, 8, 1, 2, 4, 8, 1, 2,
+                                              4, 8, 0, 0, 0, 0, 0, 1, 2, 4, 2, 4, 2, 4 };
 
     return byte >= 0xc4 && byte <= 0xdf ? widths[byte - 0xc4] : 0;
 }
@@ -167,7 +168,8 @@ int mp_check(const void *bytes, size_t n, unsigned depth_max, struct err *err)
         while (!left[depth]) {
             if (!depth)
                 return at == end ? 0
-                                 : err_set(err, ERR_INVALID, "msgpack: %zu bytes follow the value", (size_t)(end - at));
+                                 : err_set(err, ERR_INVALID, "msgpack: %zu bytes follow the value",
+                                           (size_t)(end - at));
             depth--;
         }
         left[depth]--;
@@ -178,7 +180,8 @@ int mp_check(const void *bytes, size_t n, unsigned depth_max, struct err *err)
             return err_set(err, ERR_INVALID, "msgpack: the string at byte %zu is no valid UTF-8", where);
         if (v.type == MP_ARRAY || v.type == MP_MAP) {
             if (depth >= depth_max)
-                return err_set(err, ERR_LIMIT, "msgpack: nested deeper than %u at byte %zu", depth_max, where);
+                return err_set(err, ERR_LIMIT, "msgpack: nested deeper than %u at byte %zu", depth_max,
+                               where);
             left[++depth] = v.type == MP_MAP ? 2 * (uint64_t)v.u.n : v.u.n;
         }
     }

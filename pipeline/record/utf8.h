@@ -1,4 +1,4 @@
-/* utf8: is it valid (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)?  Internal to record/. */
+/* utf8: is it valid (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)?  */
 #ifndef TROMMEL_RECORD_UTF8_H
 #define TROMMEL_RECORD_UTF8_H
 #include <stddef.h>

@@ -40,9 +40,14 @@ static void unguard(struct guarded *g)
 
 static struct record_head head(void)
 {
-    struct record_head h = { .url = { "https://example.org/", 20 }, .final_url = { "https://example.org/", 20 },
-                             .fetched_ms = 1764000000123, .status = 200, .content_type = { "text/html", 9 },
-                             .charset = { "utf-8", 5 }, .bytes = 1234, .outcome = OUTCOME_OK };
+    struct record_head h = { .url = { "https://example.org/", 20 },
+                             .final_url = { "https://example.org/", 20 },
+                             .fetched_ms = 1764000000123,
+                             .status = 200,
+                             .content_type = { "text/html", 9 },
+                             .charset = { "utf-8", 5 },
+                             .bytes = 1234,
+                             .outcome = OUTCOME_OK };
 
     memset(h.id, 0xab, sizeof h.id);
     return h;
@@ -60,8 +65,11 @@ static void build(struct buf *b, const struct record_head *h)
 
 static void test_scalars_round_trip(void **state)
 {
-    static const uint64_t numbers[] = { 0, 1, 127, 128, 255, 256, 65535, 65536, UINT32_MAX, 1ull << 32, UINT64_MAX };
-    static const int64_t negatives[] = { -1, -32, -33, -128, -129, -32768, -32769, INT32_MIN, (int64_t)INT32_MIN - 1, INT64_MIN };
+    static const uint64_t numbers[] = { 0,     1,     127,        128,        255,       256,
+                                        65535, 65536, UINT32_MAX, 1ull << 32, UINT64_MAX };
+    static const int64_t negatives[] = {
+        -1, -32, -33, -128, -129, -32768, -32769, INT32_MIN, (int64_t)INT32_MIN - 1, INT64_MIN
+    };
     struct buf b = BUF_INIT(1 << 20);
     struct mp_value v;
 
@@ -131,8 +139,9 @@ static void test_strings_of_every_length_form(void **state)
 static void test_claimed_lengths_are_not_believed(void **state)
 {
     static const char *const hostile[] = {
-        "\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff",
-        "\xdf\x80\xff\xff\xff", "\xc1\x01\x02\x03\x04", "\x95\x01\x02\x03\x04", "\xc7\x7f\x01\x02\x03", "\xd8\x01\x02\x03\x04",
+        "\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff",
+        "\xc9\xff\xff\xff\xff", "\xdf\x80\xff\xff\xff", "\xc1\x01\x02\x03\x04", "\x95\x01\x02\x03\x04",
+        "\xc7\x7f\x01\x02\x03", "\xd8\x01\x02\x03\x04",
     };
 
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
@@ -285,15 +294,25 @@ static void test_check_names_what_is_wrong(void **state)
 {
     refuse("links", "\x91\x81\xa3url\x01", 7, "links[].url is an integer");
     refuse("links", "\x91\x81\xa3rel\xa1x", 8, "links[].url is missing");
-    refuse("links", "\x81\xa1" "a\x01", 4, "links is a map");
-    refuse("layout", "\x81\xaa" "confidence\xa1x", 14, "layout.confidence is a string");
+    refuse("links",
+           "\x81\xa1"
+           "a\x01",
+           4, "links is a map");
+    refuse("layout",
+           "\x81\xaa"
+           "confidence\xa1x",
+           14, "layout.confidence is a string");
     refuse("url", "\xa1x", 2, "url is there twice");
     refuse("dedupe", "\x81\xa8relation\xa3odd", 14, "must be one of unique|exact|near|part");
     refuse("dedupe", "\x80", 1, "dedupe.relation is missing");
     refuse("x", "\x81\xa1s\x01", 4, "x.* is an integer");
     refuse("x", "\x81\xa1s\x81\x01\x02", 6, "as a key");
     refuse("free", "\xd4\x01\x02", 3, "ext value");
-    refuse("meta", "\x81\xa7" "authors\x92\xa1" "a\xc2", 13, "meta.authors[] is a boolean");
+    refuse("meta",
+           "\x81\xa7"
+           "authors\x92\xa1"
+           "a\xc2",
+           13, "meta.authors[] is a boolean");
 }
 
 static void test_unpromised_fields_are_free(void **state)
@@ -324,8 +343,14 @@ static void test_json(void **state)
 {
     struct buf b = BUF_INIT(1000);
 
-    json_is("\xa6" "a\"\\\n\x01/", 7, "\"a\\\"\\\\\\n\\u0001/\"");
-    json_is("\xa5\xff" "a\xe2\x82z", 6, "\"\xef\xbf\xbd" "a\xef\xbf\xbdz\"");
+    json_is("\xa6"
+            "a\"\\\n\x01/",
+            7, "\"a\\\"\\\\\\n\\u0001/\"");
+    json_is("\xa5\xff"
+            "a\xe2\x82z",
+            6,
+            "\"\xef\xbf\xbd"
+            "a\xef\xbf\xbdz\"");
     json_is("\xc4\x03\x00\xab\xff", 5, "\"00abff\"");
     json_is("\xcf\xff\xff\xff\xff\xff\xff\xff\xff", 9, "18446744073709551615");
     json_is("\xd3\x80\0\0\0\0\0\0\0", 9, "-9223372036854775808");
@@ -352,7 +377,10 @@ static void test_json_refuses(void **state)
     buf_clear(&out);
     assert_int_equal(record_json("\x81\x90\xc0", 3, &out), ERR_INVALID);
     buf_clear(&out);
-    assert_int_equal(record_json("\xa9" "123456789", 10, &out), ERR_LIMIT);
+    assert_int_equal(record_json("\xa9"
+                                 "123456789",
+                                 10, &out),
+                     ERR_LIMIT);
     buf_release(&out);
 }
 
