@@ -86,6 +86,7 @@ typedef struct trommel_input {
     trommel_str headers;      /* "Name: value\r\n" lines, or empty */
     trommel_str body;
     int64_t fetched_ms;       /* ms since 1970; 0: now */
+    trommel_str fetch;        /* the record's `fetch`: one msgpack map, or empty */
 } trommel_input;
 
 /* Starts the workers, loads and checks the chain.  0, or an error with *err saying what and the mend. */

@@ -1,0 +1,21 @@
+/* extract_args: the options of `trommel extract`, as rows of a table, and what they must be together. */
+#ifndef TROMMEL_COMMAND_EXTRACT_ARGS_H
+#define TROMMEL_COMMAND_EXTRACT_ARGS_H
+#include "base/err.h"
+#include "command/window.h"
+
+struct extract_args {
+    const char *url, *type, *manifest, *config, *out, *user_agent;
+    enum window_format format;
+    uint32_t workers, page_ms, stage_ms;
+    uint64_t worker_bytes;
+    int allow_private, insecure, no_progress, verbose;
+    const char **sets, **pages;
+    size_t n_sets, n_pages;
+};
+
+/* Reads argv[1] and on into *a, whose `sets` and `pages` have room for argc each.  0, or ERR_USAGE with the
+ * option, what was wrong and the mend. */
+int extract_arguments(struct extract_args *a, int argc, char **argv, struct err *err);
+extern const char extract_usage[];
+#endif
