@@ -1,0 +1,155 @@
+/* render: plain text of the kept blocks.  A block is a run of nodes without block-level elements in it, so
+ * each is one walk over its nodes; how two of them are parted follows from their elements. */
+#include "render.h"
+
+#define CELL_BLOCKS_MAX 4   /* a cell with more blocks or words is layout, not data */
+#define CELL_WORDS_MAX  120
+
+void out_add(struct out *o, const char *p, size_t n)
+{
+    if (o->err)
+        return;
+    if (o->n + n > o->cap) {
+        size_t cap = o->cap ? o->cap * 2 : 4096;
+        while (cap < o->n + n)
+            cap *= 2;
+        char *grown = page_alloc(o->pg, cap, 1);
+        if (!grown) {
+            o->err = TROMMEL_E_LIMIT;
+            return;
+        }
+        if (o->n)
+            memcpy(grown, o->p, o->n);
+        o->p = grown;
+        o->cap = cap;
+    }
+    memcpy(o->p + o->n, p, n);
+    o->n += n;
+}
+
+/* ---- how blocks hang together ------------------------------------------------------------------ */
+
+uint32_t render_above(const struct page *pg, uint32_t e, uint32_t tag)
+{
+    while (e && pg->els[e].tag != tag)
+        e = pg->els[e].parent;
+    return e;
+}
+
+/* The data cell that a block stands in, or 0. */
+static uint32_t cell_of(const struct page *pg, const struct block *b)
+{
+    uint32_t e = b->el;
+
+    if (!(b->inside & INSIDE_BIT(TD)))
+        return 0;
+    while (e && pg->els[e].tag != TROMMEL_TAG_TD && pg->els[e].tag != TROMMEL_TAG_TH)
+        e = pg->els[e].parent;
+    return e && pg->els[e].sums.blocks <= CELL_BLOCKS_MAX && pg->els[e].sums.words <= CELL_WORDS_MAX ? e : 0;
+}
+
+static int is_item(uint8_t tag)
+{
+    return tag == TROMMEL_TAG_LI || tag == TROMMEL_TAG_DT || tag == TROMMEL_TAG_DD;
+}
+
+enum join render_join(const struct page *pg, const struct block *a, const struct block *b)
+{
+    uint32_t from = cell_of(pg, a), to = from ? cell_of(pg, b) : 0;
+
+    if (to) {
+        if (from == to)
+            return JOIN_SAME_CELL;
+        uint32_t row = render_above(pg, from, TROMMEL_TAG_TR), other = render_above(pg, to, TROMMEL_TAG_TR);
+        if (row == other)
+            return JOIN_CELL;
+        return render_above(pg, row, TROMMEL_TAG_TABLE) == render_above(pg, other, TROMMEL_TAG_TABLE)
+                   ? JOIN_ROW : JOIN_NONE;
+    }
+    return is_item(pg->els[a->el].tag) && is_item(pg->els[b->el].tag) && a->el != b->el ? JOIN_ITEM : JOIN_NONE;
+}
+
+/* ---- text -------------------------------------------------------------------------------------- */
+
+/* Length of white space at p, 0 if there is none: ASCII's, no-break space, zero-width space and BOM. */
+static unsigned space_at(const unsigned char *p, const unsigned char *end)
+{
+    if (*p <= ' ')
+        return 1;
+    if (*p == 0xc2 && end - p >= 2 && p[1] == 0xa0)
+        return 2;
+    if (*p == 0xe2 && end - p >= 3 && p[1] == 0x80 && p[2] == 0x8b)
+        return 3;
+    return *p == 0xef && end - p >= 3 && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
+}
+
+/* Adds a text with its white space collapsed.  *space: white space is owed; line: where this block's line
+ * began, so that none leads. */
+static void add_collapsed(struct out *o, const char *text, size_t n, int *space, size_t line)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + n;
+
+    while (p < end) {
+        const unsigned char *from = p;
+        unsigned w = 0;
+        while (p < end && !(w = space_at(p, end)))
+            p++;
+        if (p > from) {
+            if (*space && o->n > line && o->p[o->n - 1] != '\n')
+                out_add(o, " ", 1);
+            *space = 0;
+            out_add(o, (const char *)from, (size_t)(p - from));
+        }
+        if (p < end) {
+            *space = 1;
+            p += w;
+        }
+    }
+}
+
+static void add_block(struct out *o, const struct block *b)
+{
+    const trommel_dom *d = o->pg->dom;
+    int space = 0, pre = (b->inside & INSIDE_BIT(PRE)) != 0;
+    size_t begin = o->n, line = begin;
+
+    for (uint32_t i = b->first; i <= b->last; i++) {
+        const trommel_node *x = TROMMEL_NODE(d, i);
+        if (x->kind == TROMMEL_NODE_TEXT) {
+            if (pre)
+                out_add(o, d->strs + x->text, x->text_n);
+            else
+                add_collapsed(o, d->strs + x->text, x->text_n, &space, line);
+        } else if (sdk_props(d, x) & SDK_SKIP) {
+            i = x->end - 1;
+        } else if (x->tag == TROMMEL_TAG_BR && o->n > begin) {
+            out_add(o, "\n", 1);
+            line = o->n;
+            space = 0;
+        }
+    }
+    while (o->n > begin && (unsigned char)o->p[o->n - 1] <= ' ')
+        o->n--;
+}
+
+int render_text(const struct page *pg, const uint8_t *keep, int lines, struct out *ret)
+{
+    static const char *const parted[] = {
+        [JOIN_NONE] = "\n\n", [JOIN_CELL] = "\t", [JOIN_ROW] = "\n", [JOIN_SAME_CELL] = " ", [JOIN_ITEM] = "\n",
+    };
+    const struct block *last = NULL;
+
+    *ret = (struct out){ .pg = pg };
+    for (uint32_t k = 0; k < pg->n_blocks && !ret->err; k++) {
+        const struct block *b = &pg->blocks[k];
+        if (!keep[k])
+            continue;
+        if (last) {
+            const char *s = lines ? "\n" : parted[render_join(pg, last, b)];
+            out_add(ret, s, strlen(s));
+        }
+        add_block(ret, b);
+        last = b;
+    }
+    return ret->err;
+}
