@@ -34,6 +34,7 @@ struct frontier_item {
     int is_robots;               /* this is a host's robots.txt: end it with frontier_robots */
     unsigned redirects;          /* hops behind it */
     int host_last;               /* nothing else is queued for this host: do not keep the connection */
+    const char *refused;         /* for frontier_on_refused: "robots" or "robots_unreachable"; else NULL */
     void *host;                  /* the frontier's */
 };
 struct frontier_link {
@@ -41,7 +42,8 @@ struct frontier_link {
     int nofollow;
 };
 
-int frontier_open(const char *dir, const struct frontier_options *opt, struct frontier **ret, struct err *err);
+int frontier_open(const char *dir, const struct frontier_options *opt, struct frontier **ret,
+                  struct err *err);
 void frontier_close(struct frontier *f); /* NULL-safe; items given out are queued again at the next open */
 
 /* 0 also when it is known already; ERR_INVALID with a message for what is no http(s) URL. */
@@ -53,8 +55,8 @@ int frontier_take(struct frontier *f, uint64_t now_ms, struct frontier_item **re
 
 /* How a visit ended.  Written in one batch: the URL's end and its links.  Takes *item. */
 enum frontier_end {
-    FRONTIER_DONE,   /* record acknowledged, dropped, or quarantined */
-    FRONTIER_RETRY,  /* again later, delay doubling from retry_ms; after LIMIT_ATTEMPTS the caller must end it */
+    FRONTIER_DONE,  /* record acknowledged, dropped, or quarantined */
+    FRONTIER_RETRY, /* again, not before retry_ms; after LIMIT_ATTEMPTS the caller must end it */
     FRONTIER_REDIRECT, /* done; links[0] is where it goes, at the same depth, as its own visit */
 };
 int frontier_done(struct frontier *f, struct frontier_item **item, enum frontier_end how, uint32_t retry_ms,
@@ -63,7 +65,8 @@ int frontier_done(struct frontier *f, struct frontier_item **item, enum frontier
 void frontier_transferred(struct frontier *f, struct frontier_item *item, uint64_t now_ms);
 /* robots.txt of the item's host arrived: status 0 for no answer (RFC 9309 2.3.1: unreachable is complete
  * disallow, asked again later; 4xx is allow all).  Takes *item. */
-int frontier_robots(struct frontier *f, struct frontier_item **item, int status, trommel_str body, uint64_t now_ms);
+int frontier_robots(struct frontier *f, struct frontier_item **item, int status, trommel_str body,
+                    uint64_t now_ms);
 
 struct frontier_counts {
     uint64_t known, queued, in_flight, done, refused_robots, out_of_scope, too_deep, hosts;
