@@ -43,7 +43,7 @@ static size_t sequence(const unsigned char *p, size_t n, int *whole)
     return i;
 }
 
-size_t utf8_valid(const unsigned char *p, size_t n)
+size_t utf8_valid_prefix(const unsigned char *p, size_t n)
 {
     size_t i = 0;
     int whole;
