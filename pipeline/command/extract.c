@@ -276,7 +276,7 @@ static int pages_run(struct extract *x)
                              .url = a->url };
         /* Many files: each is told apart by its name, even if two hold the same bytes. */
         if (a->n_pages > 1 && !is_web_url(path) &&
-            utf8_valid_prefix((const unsigned char *)path, strlen(path)) == strlen(path))
+            utf8_valid((const unsigned char *)path, strlen(path)) == strlen(path))
             page.id = path;
         rc = page_run(x, &page);
     }

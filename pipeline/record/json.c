@@ -45,7 +45,7 @@ static void json_str(struct buf *out, const unsigned char *p, size_t n)
 {
     buf_add_byte(out, '"');
     while (n) {
-        size_t ok = utf8_valid_prefix(p, n);
+        size_t ok = utf8_valid(p, n);
         json_run(out, p, ok);
         if (ok < n) {
             buf_add(out, "\xef\xbf\xbd", 3);

@@ -176,7 +176,7 @@ int mp_check(const void *bytes, size_t n, unsigned depth_max, struct err *err)
         size_t where = (size_t)(at - start);
         if (mp_read(&at, end, &v) < 0)
             return err_set(err, ERR_INVALID, "msgpack: byte %zu begins no whole value", where);
-        if (v.type == MP_STR && utf8_valid_prefix(v.p, v.len) != v.len)
+        if (v.type == MP_STR && utf8_valid(v.p, v.len) != v.len)
             return err_set(err, ERR_INVALID, "msgpack: the string at byte %zu is no valid UTF-8", where);
         if (v.type == MP_ARRAY || v.type == MP_MAP) {
             if (depth >= depth_max)

@@ -1,11 +1,26 @@
-/* utf8: is it valid (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)?  */
+/* utf8: is it valid (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)? */
 #ifndef TROMMEL_RECORD_UTF8_H
 #define TROMMEL_RECORD_UTF8_H
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* Length of the longest valid prefix of p. */
 size_t utf8_valid_prefix(const unsigned char *p, size_t n);
 /* Bytes at p (which do not begin a valid sequence, n > 0) that become one U+FFFD: the longest beginning of
  * a sequence that could have been valid, at least 1 (Unicode 3.9, "maximal subpart"). */
 size_t utf8_bad(const unsigned char *p, size_t n);
+
+/* utf8_valid_prefix, with the keys and short ASCII strings that records are full of done in place. */
+static inline size_t utf8_valid(const unsigned char *p, size_t n)
+{
+    uint64_t eight;
+    size_t i = 0;
+
+    while (n - i >= 8 && (memcpy(&eight, p + i, 8), !(eight & 0x8080808080808080u)))
+        i += 8;
+    while (i < n && p[i] < 0x80)
+        i++;
+    return i == n ? n : i + utf8_valid_prefix(p + i, n - i);
+}
 #endif
