@@ -14,7 +14,8 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-enum { ATTR_NAME_MAX = 1024, ATTRS_MOST = 16 * 1024, DEPTH_MOST = 4096 };
+enum { ATTR_NAME_MAX = 1024, ATTRS_MOST = 16 * 1024, DEPTH_MOST = 4096,
+       STRS_MOST = 64 * MIB, NAME_CUT = 16 };
 
 struct flat {
     struct flattener *f;
@@ -63,6 +64,15 @@ static int strs_room(struct flat *x, size_t n)
     if (!p)
         return 0;
     x->strs = p;
+    return 1;
+}
+
+/* Attributes are copied with the formatting elements that are made anew, so little can become much. */
+static int strs_over(struct flat *x, size_t n)
+{
+    if (n <= STRS_MOST && x->n_strs <= STRS_MOST - n)
+        return 0;
+    x->clamped = 1;
     return 1;
 }
 
@@ -144,7 +154,8 @@ static const struct flat_name *attr_name(struct flat *x, const lxb_dom_attr_t *a
     if (name->id == id && name->page == x->f->page)
         return name;
     const lxb_dom_attr_data_t *data = lxb_dom_attr_data_by_id(NULL, id);
-    if (!data || data->entry.length > ATTR_NAME_MAX || !strs_room(x, data->entry.length))
+    if (!data || data->entry.length > ATTR_NAME_MAX || strs_over(x, data->entry.length) ||
+        !strs_room(x, data->entry.length))
         return NULL;
     char *at = x->strs + x->n_strs;
     lower_copy(at, (const char *)lexbor_hash_entry_str(&data->entry), data->entry.length);
@@ -173,6 +184,8 @@ static void attr_add(struct flat *x, trommel_node *node, const lxb_dom_attr_t *a
         x->attr = p;
     }
     size_t n = attr->value && attr->value->data ? attr->value->length : 0;
+    if (strs_over(x, n))
+        n = 0;
     uint32_t val = strs_add(x, n ? attr->value->data : NULL, n);
     if (x->err)
         return;
@@ -206,7 +219,8 @@ static void element_add(struct flat *x, const lxb_dom_node_t *n, uint32_t depth,
         if (n->local_name >= LXB_TAG__LAST_ENTRY && name)
             node->tag = names_tag(&x->f->names, (const char *)name, len);
         if (node->tag == 0 && name) {
-            node->text = strs_add(x, name, len < ATTR_NAME_MAX ? len : ATTR_NAME_MAX);
+            size_t most = strs_over(x, len) ? NAME_CUT : ATTR_NAME_MAX;
+            node->text = strs_add(x, name, len < most ? len : most);
             node->text_n = x->n_strs - node->text;
         }
     }
@@ -221,7 +235,7 @@ static void text_add(struct flat *x, const lxb_dom_node_t *n, uint32_t depth, ui
 {
     const lexbor_str_t *s = &((const lxb_dom_character_data_t *)n)->data;
 
-    if (s->length == 0)
+    if (s->length == 0 || strs_over(x, s->length))
         return;
     trommel_node *last = x->n_nodes ? &x->node[x->n_nodes - 1] : NULL;
     int space = is_space((const char *)s->data, s->length);

@@ -31,7 +31,7 @@ enum {
     NAMES_TABLE_MOST = 64 * 1024, NAMES_MAX = 256 * 1024,
 };
 #define TREE_BYTES_MAX (384ull * MIB)
-#define TREE_WORK_MAX 1000000000ull
+#define TREE_WORK_MAX 700000000ull
 
 /* The builder calls one of these when an element of that tag is closed; lexbor's own table makes copies
  * of options, which multiplies. */
