@@ -98,6 +98,37 @@ static void stars_and_ends_match_wrongly(void **state)
     assert_int_equal(allows("User-agent: *\nDisallow: /a%24\n", "/a$"), 0);
 }
 
+/* The slow and sure way: tries every place for every star. */
+static int matches(const char *pattern, const char *target)
+{
+    if (*pattern == '*')
+        return matches(pattern + 1, target) || (*target && matches(pattern, target + 1));
+    if (!strcmp(pattern, "$"))
+        return !*target;
+    return !*pattern || (*pattern == *target && matches(pattern + 1, target + 1));
+}
+
+static void the_quick_match_differs_from_the_sure_one(void **state)
+{
+    unsigned random = 1, hits = 0;
+
+    for (int round = 0; round < 200000; round++) {
+        char file[64] = "User-agent: *\nDisallow: ", target[16] = "/", *pattern = file + strlen(file);
+        size_t n = 0, m = 1;
+        while (n < 8 && (random = random * 1103515245 + 12345) >> 16 & 7)
+            pattern[n++] = "/ab**ab/"[random >> 20 & 7];
+        if (random >> 24 & 1)
+            pattern[n++] = '$';
+        while (m < 10 && (random = random * 1103515245 + 12345) >> 16 & 7)
+            target[m++] = "ab/ab/ba"[random >> 20 & 7];
+        int want = n && matches(pattern, target);
+        if (allows(file, target) == want)
+            fail_msg("%s, %s", pattern, target);
+        hits += (unsigned)want;
+    }
+    assert_in_range(hits, 1000, 150000);
+}
+
 static void escapes_are_compared_as_bytes(void **state)
 {
     assert_int_equal(allows("User-agent: *\nDisallow: /\xc3\xa4\n", "/%C3%A4"), 0);
@@ -225,6 +256,7 @@ int main(void)
         cmocka_unit_test(lines_of_other_kinds_end_a_group),
         cmocka_unit_test(the_longest_match_does_not_decide),
         cmocka_unit_test(stars_and_ends_match_wrongly),
+        cmocka_unit_test(the_quick_match_differs_from_the_sure_one),
         cmocka_unit_test(escapes_are_compared_as_bytes),
         cmocka_unit_test(lines_are_read_wrongly),
         cmocka_unit_test(delay_and_sitemaps_are_lost),
