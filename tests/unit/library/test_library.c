@@ -1,0 +1,350 @@
+/* The library with real workers: every page submitted gives one record, whatever it holds; what cannot be
+ * submitted is refused with its name.  The chain: boilerplate, dedupe. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <trommel/trommel.h>
+
+#include "base/limits.h"
+#include "record/record.h"
+
+/* Where the worker and the stages lie: this program is BUILD/test/unit/library/test_library. */
+static char worker[PATH_MAX], stages[PATH_MAX], chain[] = "/tmp/trommel-chain-XXXXXX";
+
+static int places(void **state)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    const char *tail = "/test/unit/library/test_library";
+
+    if (n < (ssize_t)strlen(tail))
+        return -1;
+    self[n - (ssize_t)strlen(tail)] = 0;
+    if (getenv("TROMMEL_WORKER"))
+        snprintf(worker, sizeof worker, "%s", getenv("TROMMEL_WORKER"));
+    else
+        snprintf(worker, sizeof worker, "%.4000s/trommel-worker", self);
+    snprintf(stages, sizeof stages, "%.4000s/stage", self);
+    int fd = mkstemp(chain);
+    return fd < 0 || dprintf(fd, "chain: [boilerplate, dedupe]\n") < 0 ? -1 : close(fd);
+}
+
+enum { KEEP = 64 };
+static struct kept {
+    size_t n;
+    unsigned outcome[KEEP];
+    char id[KEEP][64];
+    void *user[KEEP];
+    struct buf record[KEEP];
+} kept;
+static trommel *submitter; /* on_record submits one more page to it */
+
+static trommel_str str_of(const char *s)
+{
+    return (trommel_str){ s, s ? strlen(s) : 0 };
+}
+
+static trommel_input page_of(const char *id, const char *body)
+{
+    return (trommel_input){ .struct_size = sizeof(trommel_input), .id = str_of(id), .body = str_of(body) };
+}
+
+static void on_record(void *arg, void *user, const trommel_result *r)
+{
+    assert_ptr_equal(arg, &kept);
+    assert_true(kept.n < KEEP);
+    size_t i = kept.n++;
+    kept.outcome[i] = r->outcome;
+    kept.user[i] = user;
+    snprintf(kept.id[i], sizeof kept.id[i], "%.*s", (int)r->id.n, r->id.n ? r->id.p : "");
+    buf_init(&kept.record[i], LIMIT_RECORD_BYTES);
+    buf_add(&kept.record[i], r->record.p, r->record.n);
+    if (submitter) {
+        trommel_input more = page_of("more", "<p>One more page, submitted from the callback.");
+        trommel *t = submitter;
+        submitter = NULL;
+        assert_int_equal(trommel_submit(t, &more, NULL, NULL), 0);
+    }
+}
+
+static void kept_clear(void)
+{
+    for (size_t i = 0; i < kept.n; i++)
+        buf_release(&kept.record[i]);
+    kept.n = 0;
+}
+
+static trommel *pipeline(unsigned workers)
+{
+    trommel_options opt = { .struct_size = sizeof opt,
+                            .config = chain,
+                            .workers = workers,
+                            .worker = worker,
+                            .stage_dir = stages,
+                            .on_record = on_record,
+                            .arg = &kept };
+    trommel_error err = { .struct_size = sizeof err };
+    trommel *t;
+
+    if (trommel_open(&opt, &t, &err) < 0)
+        fail_msg("%s", err.text);
+    kept_clear();
+    return t;
+}
+
+static size_t kept_at(const char *id)
+{
+    for (size_t i = 0; i < kept.n; i++)
+        if (!strcmp(kept.id[i], id))
+            return i;
+    fail_msg("no record has the id %s", id);
+    return 0;
+}
+
+static void field_is(const char *id, const char *path, const char *want)
+{
+    struct buf *b = &kept.record[kept_at(id)];
+    trommel_str got = record_get_str(b->data, b->len, path);
+
+    if (got.n != strlen(want) || memcmp(got.p, want, got.n) != 0)
+        fail_msg("%s: %s is \"%.*s\", not \"%s\"", id, path, (int)got.n, got.n ? got.p : "", want);
+}
+
+static const char story[] =
+    "<!doctype html><title>The lock at Ost</title><article><h1>The lock at Ost</h1>"
+    "<p>The old lock was opened again on Friday, and the first barge went through before the mayor had "
+    "finished her speech about it.</p><p>Two hundred people had come to see the gates move, which had not "
+    "been closed since the winter when the canal froze to its bed.</p><p>The keeper says that the wood is "
+    "oak from the hills nearby, and that it will last for another sixty years if it is kept wet.</p>"
+    "</article>";
+
+static void test_pages_become_records(void **state)
+{
+    trommel *t = pipeline(2);
+    trommel_input in = page_of("story", story);
+    trommel_error err = { .struct_size = sizeof err };
+    struct err why;
+
+    in.url = str_of("HTTPS://Ost.Example:443/a/../lock#top");
+    in.content_type = str_of("text/html");
+    assert_int_equal(trommel_submit(t, &in, &in, &err), 0);
+    assert_int_equal(trommel_pending(t), 1);
+    assert_int_equal(trommel_flush(t, 20000, &err), 0);
+    assert_int_equal(trommel_pending(t), 0);
+    assert_int_equal(kept.n, 1);
+    assert_int_equal(kept.outcome[0], TROMMEL_OUT_OK);
+    assert_ptr_equal(kept.user[0], &in);
+    if (record_check(kept.record[0].data, kept.record[0].len, &why) < 0)
+        fail_msg("%s", why.text);
+    field_is("story", "url", "https://ost.example/lock");
+    field_is("story", "id", "story");
+    field_is("story", "dedupe.relation", "unique");
+    assert_int_equal(trommel_dispatch(t, 0, &err), TROMMEL_AGAIN);
+    trommel_close(t);
+}
+
+static void test_duplicates_are_told_by_the_callers_ids(void **state)
+{
+    trommel *t = pipeline(1);
+    trommel_input first = page_of("first", story), second = page_of("second", story);
+
+    assert_int_equal(trommel_submit(t, &first, NULL, NULL), 0);
+    assert_int_equal(trommel_flush(t, 20000, NULL), 0);
+    assert_int_equal(trommel_submit(t, &second, NULL, NULL), 0);
+    assert_int_equal(trommel_flush(t, 20000, NULL), 0);
+    field_is("first", "dedupe.relation", "unique");
+    field_is("second", "dedupe.relation", "exact");
+    field_is("second", "dedupe.of", "first");
+    field_is("second", "dedupe.cluster", "first");
+    trommel_close(t);
+}
+
+static void refused(trommel *t, trommel_input in, const char *words)
+{
+    trommel_error err = { .struct_size = sizeof err };
+
+    assert_true(trommel_submit(t, &in, NULL, &err) < 0);
+    if (!strstr(err.text, words))
+        fail_msg("\"%s\" has no \"%s\"", err.text, words);
+    assert_int_equal(trommel_pending(t), 0);
+}
+
+static void test_what_cannot_be_submitted_is_named(void **state)
+{
+    trommel *t = pipeline(1);
+    trommel_input in = page_of("a", "<p>x");
+    static char big[LIMIT_BODY_BYTES + 1];
+
+    in.url = str_of("not a url");
+    refused(t, in, "\"not a url\": is no absolute URL");
+    in.url = str_of("ftp://ost.example/");
+    refused(t, in, "neither http nor https");
+    in = page_of("a\xff", "<p>x");
+    refused(t, in, "id: is no valid UTF-8");
+    in = page_of("a", "<p>x");
+    in.id.n = 2; /* with its NUL */
+    refused(t, in, "NUL");
+    in = page_of("a", "<p>x");
+    in.fetch = (trommel_str){ "\x91\x01", 2 };
+    refused(t, in, "fetch: is no msgpack map");
+    in = page_of("a", NULL);
+    in.body = (trommel_str){ big, sizeof big };
+    refused(t, in, "body: 8388609 bytes are over the limit");
+    in.struct_size = 4;
+    refused(t, in, "");
+    assert_int_equal(trommel_flush(t, 0, NULL), 0);
+    assert_int_equal(kept.n, 0);
+    trommel_close(t);
+}
+
+static void test_odd_pages_have_their_records(void **state)
+{
+    trommel *t = pipeline(2);
+    trommel_input empty = page_of("empty", ""), nul = page_of("nul", NULL),
+                  cut = page_of("cut", "\x1f\x8b\x08zz");
+    trommel_input image = page_of("image", "\x89PNG\r\n\x1a\n");
+
+    nul.body = (trommel_str){ "<p>a\0b</p>", 10 };
+    cut.content_encoding = str_of("gzip");
+    image.content_type = str_of("image/png");
+    assert_int_equal(trommel_submit(t, &empty, NULL, NULL), 0);
+    assert_int_equal(trommel_submit(t, &nul, NULL, NULL), 0);
+    assert_int_equal(trommel_submit(t, &cut, NULL, NULL), 0);
+    assert_int_equal(trommel_submit(t, &image, NULL, NULL), 0);
+    assert_int_equal(trommel_flush(t, 20000, NULL), 0);
+    assert_int_equal(kept.n, 4);
+    field_is("empty", "outcome.code", "no_content");
+    field_is("empty", "outcome.reason", "empty_body");
+    field_is("cut", "outcome.code", "failed");
+    field_is("cut", "outcome.reason", "bad_encoding");
+    field_is("image", "outcome.reason", "unsupported_type");
+    assert_int_equal(kept.outcome[kept_at("cut")], TROMMEL_OUT_FAILED);
+    assert_int_equal(kept.outcome[kept_at("image")], TROMMEL_OUT_NO_CONTENT);
+    trommel_close(t);
+}
+
+static void test_full_is_told_and_passes(void **state)
+{
+    trommel *t = pipeline(1);
+    int full = 0;
+
+    for (int i = 0; i < KEEP - 1; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "p%d", i);
+        trommel_input in = page_of(id, story);
+        int rc;
+        while ((rc = trommel_submit(t, &in, NULL, NULL)) == TROMMEL_FULL) {
+            full = 1;
+            assert_true(trommel_dispatch(t, 20000, NULL) > 0);
+        }
+        assert_int_equal(rc, 0);
+    }
+    assert_true(full);
+    submitter = t;
+    assert_int_equal(trommel_flush(t, 20000, NULL), 0);
+    assert_int_equal(kept.n, KEEP);
+    kept_at("more");
+    trommel_close(t);
+}
+
+static void test_the_descriptor_tells(void **state)
+{
+    trommel *t = pipeline(1);
+    trommel_input in = page_of("a", story);
+
+    assert_int_equal(trommel_submit(t, &in, NULL, NULL), 0);
+    while (kept.n == 0) {
+        struct pollfd p = { .fd = trommel_fd(t), .events = POLLIN };
+        assert_int_equal(poll(&p, 1, 20000), 1);
+        int rc = trommel_dispatch(t, 0, NULL);
+        assert_true(rc > 0 || rc == TROMMEL_AGAIN);
+    }
+    trommel_close(t);
+}
+
+static void test_closing_leaves_pending_pages(void **state)
+{
+    trommel *t = pipeline(1);
+    trommel_input in = page_of("a", story);
+
+    assert_int_equal(trommel_submit(t, &in, NULL, NULL), 0);
+    trommel_close(t);
+    assert_int_equal(kept.n, 0);
+    trommel_close(NULL);
+}
+
+static void open_fails(trommel_options opt, const char *words)
+{
+    trommel_error err = { .struct_size = sizeof err };
+    trommel *t = (trommel *)&err;
+
+    opt.struct_size = sizeof opt;
+    assert_true(trommel_open(&opt, &t, &err) < 0);
+    assert_null(t);
+    if (!strstr(err.text, words))
+        fail_msg("\"%s\" has no \"%s\"", err.text, words);
+}
+
+static void test_what_cannot_be_opened_is_named(void **state)
+{
+    static const char *const bad[] = { "boilerplate.no_such=1" }, *const odd[] = { "nonsense" };
+
+    open_fails((trommel_options){ .worker = "/nowhere/worker", .stage_dir = stages, .config = chain },
+               "/nowhere/worker");
+    open_fails((trommel_options){ .worker = worker, .stage_dir = "/nowhere/stages" }, "/nowhere/stages");
+    open_fails((trommel_options){ .worker = worker, .stage_dir = stages, .config = "/nowhere.yaml" },
+               "/nowhere.yaml");
+    open_fails(
+        (trommel_options){ .worker = worker, .stage_dir = stages, .config = chain, .set = bad, .n_set = 1 },
+        "no_such");
+    open_fails(
+        (trommel_options){ .worker = worker, .stage_dir = stages, .config = chain, .set = odd, .n_set = 1 },
+        "nonsense");
+}
+
+static void test_two_pipelines_do_not_share(void **state)
+{
+    trommel *a = pipeline(1), *b = pipeline(1);
+    trommel_input in = page_of("one", story), other = page_of("two", story);
+
+    assert_int_equal(trommel_submit(a, &in, NULL, NULL), 0);
+    assert_int_equal(trommel_submit(b, &other, NULL, NULL), 0);
+    assert_int_equal(trommel_flush(a, 20000, NULL), 0);
+    assert_int_equal(trommel_flush(b, 20000, NULL), 0);
+    field_is("one", "dedupe.relation", "unique");
+    field_is("two", "dedupe.relation", "unique");
+    trommel_close(a);
+    trommel_close(b);
+}
+
+static int forget(void **state)
+{
+    kept_clear();
+    return unlink(chain);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages_become_records),
+        cmocka_unit_test(test_duplicates_are_told_by_the_callers_ids),
+        cmocka_unit_test(test_what_cannot_be_submitted_is_named),
+        cmocka_unit_test(test_odd_pages_have_their_records),
+        cmocka_unit_test(test_full_is_told_and_passes),
+        cmocka_unit_test(test_the_descriptor_tells),
+        cmocka_unit_test(test_closing_leaves_pending_pages),
+        cmocka_unit_test(test_what_cannot_be_opened_is_named),
+        cmocka_unit_test(test_two_pipelines_do_not_share),
+    };
+
+    return cmocka_run_group_tests(tests, places, forget);
+}
