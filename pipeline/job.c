@@ -4,6 +4,7 @@
  * grace, and whatever has not is still queued in the frontier. */
 #include "job.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <xxhash.h>
 
@@ -20,7 +22,10 @@
 #include "parse/url.h"
 #include "visit.h"
 
-enum { BEAT_MS = 100 };
+enum {
+    BEAT_MS = 100,
+    CLOSE_MS = 2000, /* for a sink to make safe what it has taken */
+};
 
 /* ---- counters ---- */
 
@@ -84,7 +89,8 @@ static int folder_make(const char *path, struct err *err)
             return 0;
         return err_set(err, ERR_USAGE, "%s: is a file, not a job's folder; name another with --job", path);
     }
-    return err_set(err, ERR_IO, "%s: cannot make the job's folder: %s; name another with --job", path, strerror(errno));
+    return err_set(err, ERR_IO, "%s: cannot make the job's folder: %s; name another with --job", path,
+                   strerror(errno));
 }
 
 static char *path_in(const char *dir, const char *name)
@@ -109,6 +115,17 @@ static uint64_t job_hash(const struct job *j)
 }
 
 /* ---- opening ---- */
+
+/* A transfer is a descriptor, and so is a connection that is kept. */
+static void files_raise(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
 
 static void worker_log(void *arg, int level, const char *line)
 {
@@ -169,7 +186,8 @@ static int seeds_from_file(struct job *j, struct err *err)
     while (rc == 0 && fgets(line, sizeof line, f)) {
         nr++;
         if (!strchr(line, '\n') && !feof(f)) {
-            log_warn("%s:%lu: line is longer than a URL may be (%u bytes); it is skipped", path, nr, LIMIT_URL_BYTES);
+            log_warn("%s:%lu: line is longer than a URL may be (%u bytes); it is skipped", path, nr,
+                     LIMIT_URL_BYTES);
             for (int c = fgetc(f); c != EOF && c != '\n'; c = fgetc(f))
                 ;
             bad++;
@@ -310,7 +328,8 @@ static int job_idle(const struct job *j)
     return j->n_visits == 0 && deliver_pending(j->deliver) == 0 && deliver_pending(j->dead) == 0;
 }
 
-static void job_after_poll(struct job *j)
+/* Before the loop waits: everything that has happened so far may have made room. */
+static void job_turn(struct job *j)
 {
     visit_pump(j);
     visit_commit(j);
@@ -324,14 +343,14 @@ static void job_after_poll(struct job *j)
     }
 }
 
-static void on_check(uv_check_t *h)
+static void on_prepare(uv_prepare_t *h)
 {
-    job_after_poll(h->data);
+    job_turn(h->data);
 }
 
 static void on_wake(uv_timer_t *h)
 {
-    /* the check handle that follows does the work */
+    /* the prepare handle that follows does the work */
 }
 
 void job_wake_in(struct job *j, uint64_t ms)
@@ -368,14 +387,25 @@ static void loop_handles(struct job *j)
     uv_timer_init(&j->loop, &j->wake);
     uv_timer_init(&j->loop, &j->beat);
     uv_timer_start(&j->beat, on_beat, BEAT_MS, BEAT_MS);
-    uv_check_init(&j->loop, &j->check);
-    j->check.data = j;
-    uv_check_start(&j->check, on_check);
+    uv_prepare_init(&j->loop, &j->prepare);
+    j->prepare.data = j;
+    uv_prepare_start(&j->prepare, on_prepare);
     uv_signal_init(&j->loop, &j->sig_int);
     uv_signal_init(&j->loop, &j->sig_term);
-    j->sig_int.data = j->sig_term.data = j;
+    uv_signal_init(&j->loop, &j->sig_hup);
+    j->sig_int.data = j->sig_term.data = j->sig_hup.data = j;
     uv_signal_start(&j->sig_int, on_signal, SIGINT);
     uv_signal_start(&j->sig_term, on_signal, SIGTERM);
+    uv_signal_start(&j->sig_hup, on_signal, SIGHUP);
+}
+
+/* The job's own handles are quiet from here on; the parts' may still be closing. */
+static void loop_handles_stop(struct job *j)
+{
+    uv_poll_stop(&j->pool_poll);
+    uv_timer_stop(&j->wake);
+    uv_timer_stop(&j->beat);
+    uv_prepare_stop(&j->prepare);
 }
 
 static void on_closed(void *arg)
@@ -395,39 +425,49 @@ static void loop_until(struct job *j, const unsigned *open)
         ;
 }
 
-static void job_close(struct job *j)
+/* Ends all that is under way: transfers are aborted, the sinks may still acknowledge, and what is left is
+ * unfinished.  From here on the counters stand. */
+static void parts_stop(struct job *j)
 {
     unsigned open = 0;
-    uint32_t grace_ms = j->failed ? 0 : 2000;
+    uint32_t grace_ms = j->failed ? 0 : CLOSE_MS;
 
-    if (j->loop.data && uv_is_active((uv_handle_t *)&j->check))
-        uv_check_stop(&j->check);
-    if (j->pool && j->loop.data && uv_is_active((uv_handle_t *)&j->pool_poll))
-        uv_poll_stop(&j->pool_poll);
     if (j->fetch) {
         open++;
         fetch_close(j->fetch, on_closed, &open);
     }
-    if (j->deliver)
+    j->fetch = NULL;
+    if (j->dedupe)
         visit_commit(j);
     if (j->deliver) {
         open++;
         deliver_close(j->deliver, grace_ms, on_closed, &open);
     }
+    j->deliver = NULL;
     if (j->dead) {
         open++;
         deliver_close(j->dead, grace_ms, on_closed, &open);
     }
+    j->dead = NULL;
     loop_until(j, &open);
-    pool_close(j->pool);
     visit_abandon(j);
+    if (j->dedupe)
+        visit_commit(j); /* what was acknowledged while the sinks closed */
+}
+
+static void job_close(struct job *j)
+{
+    parts_stop(j);
+    pool_close(j->pool);
     budget_free(j->budget);
     dedupe_close(j->dedupe);
     frontier_close(j->frontier);
     url_parser_free(j->urls);
     uv_walk(&j->loop, close_any, NULL);
     uv_run(&j->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&j->loop);
+    int rc = uv_loop_close(&j->loop);
+    assert(rc == 0);
+    (void)rc;
     free(j->dir);
     free(j->out);
     for (size_t i = 0; i < JOB_FAILURES; i++)
@@ -451,6 +491,7 @@ int job_run(const struct job_options *opt, struct chain_config *chain, struct er
     j->opt = *opt;
     j->started_ms = clock_mono_ms();
     signal(SIGPIPE, SIG_IGN); /* a consumer that went away is an error of write, not the end */
+    files_raise();
     int rc = job_open(j, chain, err);
     if (rc == 0) {
         j->loop.data = j;
@@ -461,8 +502,9 @@ int job_run(const struct job_options *opt, struct chain_config *chain, struct er
             j->finished = 1;
         else
             uv_run(&j->loop, UV_RUN_DEFAULT);
+        loop_handles_stop(j);
+        parts_stop(j);
         progress_end(j->progress);
-        visit_commit(j);
         char *path = path_in(j->dir, "summary.json");
         summary_write(j, path);
         free(path);

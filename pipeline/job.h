@@ -59,7 +59,7 @@ struct job_reason {
 struct job_counts {
     uint64_t started, ends[END_COUNT];
     uint64_t outcomes[OUTCOME_COUNT]; /* of records acknowledged or quarantined, and of drops */
-    uint64_t robots_fetched, robots_refused, sink_refused;
+    uint64_t robots_fetched, robots_unreachable, robots_refused, sink_refused;
     uint64_t body_bytes;              /* received */
     struct job_reason reasons[JOB_REASONS]; /* why not ok; the last row takes what has no row */
     unsigned n_reasons;
@@ -71,8 +71,8 @@ struct job {
     uv_loop_t loop;
     uv_poll_t pool_poll;
     uv_timer_t wake, beat;
-    uv_check_t check;
-    uv_signal_t sig_int, sig_term;
+    uv_prepare_t prepare;
+    uv_signal_t sig_int, sig_term, sig_hup;
     struct frontier *frontier;
     struct budget *budget;
     struct fetch *fetch;
@@ -84,7 +84,7 @@ struct job {
     /* visits */
     struct visit *all;                     /* doubly linked: whatever is under way */
     struct visit *wait_first, *wait_last;  /* fetched, no room in the pool */
-    struct visit *held;                    /* taken from the frontier, no room to fetch */
+    struct visit *held;                    /* to be fetched, no room yet; linked like those that wait */
     size_t n_visits;
     /* acknowledged and written down; told to the sink in batches */
     uint8_t committed[256][RECORD_ID_BYTES], dead_committed[64][RECORD_ID_BYTES];

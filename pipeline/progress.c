@@ -193,12 +193,8 @@ static json_t *counts_json(struct job *j)
     json_t *o = json_object(), *ends = json_object(), *outcomes = json_object(), *reasons = json_object();
 
     json_object_set_new(o, "started", json_integer((json_int_t)c->started));
-    uint64_t under_way = 0;
-    for (int i = 0; i < END_COUNT; i++) {
-        under_way += c->ends[i];
+    for (int i = 0; i < END_COUNT; i++)
         json_object_set_new(ends, visit_end_names[i], json_integer((json_int_t)c->ends[i]));
-    }
-    json_object_set_new(o, "under_way", json_integer((json_int_t)(c->started - under_way)));
     json_object_set_new(o, "ends", ends);
     for (int i = 0; i < OUTCOME_COUNT; i++)
         json_object_set_new(outcomes, outcome_name((enum outcome)i), json_integer((json_int_t)c->outcomes[i]));
@@ -207,6 +203,7 @@ static json_t *counts_json(struct job *j)
         json_object_set_new(reasons, c->reasons[i].text, json_integer((json_int_t)c->reasons[i].n));
     json_object_set_new(o, "reasons", reasons);
     json_object_set_new(o, "robots_fetched", json_integer((json_int_t)c->robots_fetched));
+    json_object_set_new(o, "robots_unreachable", json_integer((json_int_t)c->robots_unreachable));
     json_object_set_new(o, "robots_refused", json_integer((json_int_t)c->robots_refused));
     json_object_set_new(o, "sink_refused", json_integer((json_int_t)c->sink_refused));
     json_object_set_new(o, "body_bytes", json_integer((json_int_t)c->body_bytes));
@@ -215,6 +212,7 @@ static json_t *counts_json(struct job *j)
     json_object_set_new(o, "urls_done", json_integer((json_int_t)f.done));
     json_object_set_new(o, "worker_cpu_us", json_integer((json_int_t)pool_cpu_us(j->pool)));
     struct budget_state b = budget_state(j->budget);
+    json_object_set_new(o, "budget_total", json_integer((json_int_t)b.total));
     json_object_set_new(o, "budget_used", json_integer((json_int_t)b.used));
     json_object_set_new(o, "budget_refused", json_integer((json_int_t)b.refused));
     json_object_set_new(o, "budget_peak", json_integer((json_int_t)b.peak));

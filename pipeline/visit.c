@@ -10,12 +10,18 @@
 #include "parse/url.h"
 #include <trommel/sink.h> /* TROMMEL_ACK_* */
 
-enum { LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 1), RETRY_MS = 1000, RETRY_MOST_MS = 300000 };
+enum {
+    LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 2),
+    RETRY_MS = 1000,
+    RETRY_MOST_MS = 300000,
+    WHY_BYTES = 400,
+    WARNED_HOSTS = 20, /* after so many a dead host is no news */
+};
 
 struct visit {
     struct job *job;
     struct visit *prev, *next;   /* all visits under way */
-    struct visit *wait_next;     /* WAITING */
+    struct visit *wait_next;     /* WAITING, or held for a fetch */
     enum visit_state state;
     struct frontier_item *item;
     char *url;                   /* what is fetched: the item's, or where its robots.txt moved to */
@@ -26,6 +32,7 @@ struct visit {
     char *content_type, *content_encoding;
     int status;
     int64_t fetched_ms;
+    uint64_t bytes;              /* of the body, as received; it is given to the pool and not kept */
     /* the result, while it waits for the sink */
     enum outcome outcome;
     int claimed;                 /* in the dedupe index */
@@ -130,8 +137,9 @@ static struct frontier_link *links_of(const struct visit *v, size_t *ret_n)
     return links;
 }
 
-static void visit_done(struct visit *v, enum visit_end how, const struct frontier_link *links, size_t n_links,
-                       uint32_t retry_ms)
+/* Frees v.  An error: the end could not be written down (the job stops), and the URL is still queued. */
+static int visit_done(struct visit *v, enum visit_end how, const struct frontier_link *links, size_t n_links,
+                      uint32_t retry_ms)
 {
     struct job *j = v->job;
     enum frontier_end end = how == END_RETRIED      ? FRONTIER_RETRY
@@ -140,11 +148,12 @@ static void visit_done(struct visit *v, enum visit_end how, const struct frontie
 
     int rc = frontier_done(j->frontier, &v->item, end, retry_ms, links, n_links);
     if (rc < 0) /* what could not be written down is not done: it will be fetched again */
-        job_stop(j, 1, "frontier in %s: cannot write (%s); free space there and run the same command again", j->dir,
-                 err_text(rc));
-    j->counts.ends[how]++;
+        job_stop(j, 1, "frontier in %s: cannot write (%s); free space there and run the same command again",
+                 j->dir, err_text(rc));
+    j->counts.ends[rc < 0 ? END_UNFINISHED : how]++;
     visit_move(v, VISIT_ENDED);
     visit_free(v);
+    return rc;
 }
 
 static void commit_note(uint8_t (*ids)[RECORD_ID_BYTES], uint32_t *n, const uint8_t *id)
@@ -154,9 +163,9 @@ static void commit_note(uint8_t (*ids)[RECORD_ID_BYTES], uint32_t *n, const uint
 
 void visit_commit(struct job *j)
 {
-    if (j->n_committed)
+    if (j->n_committed && j->deliver)
         deliver_committed(j->deliver, (const uint8_t (*)[RECORD_ID_BYTES])j->committed, j->n_committed);
-    if (j->n_dead_committed)
+    if (j->n_dead_committed && j->dead)
         deliver_committed(j->dead, (const uint8_t (*)[RECORD_ID_BYTES])j->dead_committed, j->n_dead_committed);
     j->n_committed = j->n_dead_committed = 0;
     if (j->dedupe_dirty) {
@@ -204,7 +213,8 @@ static struct record_head head_of(const struct visit *v)
         .final_url = v->item->url,
         .fetched_ms = v->fetched_ms,
         .status = (uint16_t)v->status,
-        .bytes = v->body.len,
+        .content_type = str_of(v->content_type),
+        .bytes = v->bytes,
         .fetch = { (const char *)v->fetch.data, v->fetch.len },
     };
 
@@ -241,7 +251,6 @@ static void visit_failed(struct visit *v, const char *reason, const char *messag
     buf_init(&record, LIMIT_RECORD_BYTES);
     h.outcome = v->outcome = OUTCOME_FAILED;
     h.reason = str_of(reason);
-    h.content_type = str_of(v->content_type);
     record_begin(&record, &h, &n);
     record_end(&record, n);
     log_debug("%s: %s%s%s", v->url, reason, message && *message ? ": " : "", message ? message : "");
@@ -326,7 +335,7 @@ static void visit_to_chain(struct visit *v, struct fetch_answer *answer)
 
 static void page_answered(struct visit *v, struct fetch_answer *a)
 {
-    int again = v->item->attempt < LIMIT_ATTEMPTS && !v->job->stopping;
+    int again = v->item->attempt < LIMIT_ATTEMPTS;
     char reason[24];
 
     if (a->error != FETCH_OK) {
@@ -363,6 +372,14 @@ static int visit_fetch(struct visit *v)
     return fetch_start(v->job->fetch, &req);
 }
 
+/* Waits until there is room to fetch. */
+static void visit_hold(struct visit *v)
+{
+    v->wait_next = v->job->held;
+    v->job->held = v;
+    visit_move(v, VISIT_TAKEN);
+}
+
 /* robots.txt may move (RFC 9309 2.3.1.2: at least five hops); what is there then counts for this host. */
 static int robots_moved(struct visit *v, const struct fetch_answer *a)
 {
@@ -377,10 +394,42 @@ static int robots_moved(struct visit *v, const struct fetch_answer *a)
         free(v->url);
         v->url = dup_str(to);
         v->robots_hops++;
-        moved = visit_fetch(v) == 0;
+        int rc = visit_fetch(v);
+        if (rc == ERR_FULL)
+            visit_hold(v);
+        moved = rc == 0 || rc == ERR_FULL;
     }
     arena_release(&arena);
     return moved;
+}
+
+/* Nobody answers, or with an error: the host's pages must not be fetched.  The last try is told. */
+static void robots_failed(struct visit *v, const struct fetch_answer *a, int status)
+{
+    struct job *j = v->job;
+    char why[WHY_BYTES];
+
+    if (status)
+        snprintf(why, sizeof why, "HTTP status %d", status);
+    else
+        snprintf(why, sizeof why, "%s%s%s", fetch_error_name(a->error), a->message && *a->message ? ": " : "",
+                 a->message ? a->message : "");
+    if (v->item->attempt < LIMIT_ATTEMPTS)
+        log_debug("%s: %s; asked again soon", v->url, why);
+    else if (j->counts.robots_unreachable++ < WARNED_HOSTS)
+        log_warn("%s: %s; nothing is fetched from a host whose robots.txt cannot be had", v->url, why);
+}
+
+static void robots_end(struct visit *v, int status, trommel_str body)
+{
+    struct job *j = v->job;
+    int rc = frontier_robots(j->frontier, &v->item, status, body, uv_now(&j->loop));
+
+    if (rc < 0)
+        job_stop(j, 1, "frontier in %s: cannot write (%s); free space there and run the same command again",
+                 j->dir, err_text(rc));
+    visit_move(v, VISIT_ENDED);
+    visit_free(v);
 }
 
 static void robots_answered(struct visit *v, struct fetch_answer *a)
@@ -396,11 +445,8 @@ static void robots_answered(struct visit *v, struct fetch_answer *a)
         status = 404; /* too many hops: as if there were none (RFC 9309 2.3.1.2) */
     j->counts.robots_fetched++;
     if (status == 0 || status >= 500)
-        log_debug("%s: %s; the host is left alone for now", v->url,
-                  status ? "server error" : fetch_error_name(a->error));
-    frontier_robots(j->frontier, &v->item, status, body, uv_now(&j->loop));
-    visit_move(v, VISIT_ENDED);
-    visit_free(v);
+        robots_failed(v, a, status);
+    robots_end(v, status, body);
 }
 
 static void fetch_done(void *arg, struct fetch_answer *answer)
@@ -419,6 +465,7 @@ static void fetch_done(void *arg, struct fetch_answer *answer)
     *answer->share = NULL;
     budget_settle(v->share, answer->body->len);
     v->status = answer->status;
+    v->bytes = answer->body->len;
     v->fetched_ms = clock_wall_ms();
     j->counts.body_bytes += answer->body->len;
     fetch_field(v, answer);
@@ -457,6 +504,7 @@ static void pool_feed(struct job *j)
         }
         visit_move(v, VISIT_CHAIN);
         buf_release(&v->headers); /* the pool has its own copy of all of it */
+        buf_release(&v->body);
     }
 }
 
@@ -522,13 +570,12 @@ void visit_on_result(void *job, void *user, const struct pool_result *r)
     struct visit *v = user;
     struct buf record;
 
-    if (r->retry && v->item->attempt < LIMIT_ATTEMPTS && !j->stopping) {
+    if (r->retry && v->item->attempt < LIMIT_ATTEMPTS) {
         visit_retry(v, (trommel_str){ 0 });
         return;
     }
     v->outcome = r->outcome;
     links_collect(v, r);
-    buf_release(&v->body);
     if (r->outcome == OUTCOME_DROPPED) {
         visit_dropped(v, r->reason);
         return;
@@ -566,8 +613,10 @@ static void visit_acked(struct visit *v)
         dedupe_commit(j->dedupe, id);
         j->dedupe_dirty = 1;
     }
-    visit_done(v, dead ? END_QUARANTINED : END_DELIVERED, links, n, 0);
+    int rc = visit_done(v, dead ? END_QUARANTINED : END_DELIVERED, links, n, 0);
     free(links);
+    if (rc < 0)
+        return; /* not written down: the sink must go on knowing it */
     if (dead)
         commit_note(j->dead_committed, &j->n_dead_committed, id);
     else
@@ -625,49 +674,60 @@ void visit_on_refused(void *job, const struct frontier_item *item)
 {
     struct job *j = job;
 
+    const char *why = item->refused ? item->refused : "robots";
+
     j->counts.robots_refused++;
-    log_debug("%.*s: robots.txt forbids it", (int)item->url.n, item->url.p);
+    job_count_reason(j, why, strlen(why));
+    if (strcmp(why, "robots")) /* that it is forbidden is no failure; that nobody answers is */
+        job_failure(j, item->url, why, strlen(why));
+    log_debug("%.*s: %s", (int)item->url.n, item->url.p, why);
 }
 
 /* ---- starting ---- */
 
-/* Takes one URL and starts its fetch.  0 to go on; else there is nothing to start now. */
-static int visit_start(struct job *j)
+/* The next one to be fetched: one that was held, or a URL from the frontier. */
+static int visit_next(struct job *j, struct visit **ret)
 {
-    struct visit *v = j->held;
+    struct frontier_item *item;
     uint64_t wait_ms = UINT64_MAX;
 
-    if (!v) {
-        struct frontier_item *item;
-        int rc = frontier_take(j->frontier, uv_now(&j->loop), &item, &wait_ms);
-        if (rc == ERR_AGAIN) {
-            if (wait_ms != UINT64_MAX)
-                job_wake_in(j, wait_ms);
-            return rc;
-        }
-        if (rc == ERR_CLOSED) {
-            j->exhausted = 1;
-            return rc;
-        }
-        if (rc < 0) {
-            job_stop(j, 1, "frontier in %s: cannot read (%s)", j->dir, err_text(rc));
-            return rc;
-        }
-        v = visit_new(j, item);
-        if (!item->is_robots)
-            j->counts.started++;
-    }
-    int rc = visit_fetch(v);
-    j->held = rc == ERR_FULL ? v : NULL;
-    if (rc == 0) {
-        visit_move(v, VISIT_FETCHING);
+    *ret = j->held;
+    if (*ret) {
+        j->held = (*ret)->wait_next;
+        (*ret)->wait_next = NULL;
         return 0;
     }
-    if (rc == ERR_FULL)
+    int rc = frontier_take(j->frontier, uv_now(&j->loop), &item, &wait_ms);
+    if (rc == ERR_AGAIN && wait_ms != UINT64_MAX)
+        job_wake_in(j, wait_ms);
+    else if (rc == ERR_CLOSED)
+        j->exhausted = 1;
+    else if (rc < 0 && rc != ERR_AGAIN)
+        job_stop(j, 1, "frontier in %s: cannot read (%s)", j->dir, err_text(rc));
+    if (rc < 0)
         return rc;
-    if (v->item->is_robots) {
-        frontier_robots(j->frontier, &v->item, 0, (trommel_str){ 0 }, uv_now(&j->loop));
-        visit_free(v);
+    *ret = visit_new(j, item);
+    j->counts.started += !item->is_robots;
+    return 0;
+}
+
+/* Takes one URL and starts its fetch.  0 to go on; else there is nothing to start now.  Room is asked for
+ * first: the pace of a host counts from when its URL is taken. */
+static int visit_start(struct job *j)
+{
+    struct visit *v;
+    int rc = fetch_room(j->fetch) ? visit_next(j, &v) : ERR_FULL;
+
+    if (rc < 0)
+        return rc;
+    rc = visit_fetch(v);
+    if (rc == 0) {
+        visit_move(v, VISIT_FETCHING);
+    } else if (rc == ERR_FULL) {
+        visit_hold(v);
+        return rc;
+    } else if (v->item->is_robots) {
+        robots_end(v, 0, (trommel_str){ 0 });
     } else {
         v->fetched_ms = clock_wall_ms();
         fetch_field(v, &(struct fetch_answer){ .error = FETCH_OTHER });
@@ -677,12 +737,29 @@ static int visit_start(struct job *j)
     return 0;
 }
 
+static void visit_unfinished(struct visit *v)
+{
+    struct job *j = v->job;
+
+    if (!v->item->is_robots)
+        j->counts.ends[END_UNFINISHED]++;
+    if (v->claimed)
+        dedupe_release(j->dedupe, v->item->id);
+    visit_free(v); /* its URL is the frontier's, and still queued there */
+}
+
 void visit_pump(struct job *j)
 {
     pool_feed(j);
     j->exhausted = 0;
+    while (j->stopping && j->held) {
+        struct visit *v = j->held;
+        j->held = v->wait_next;
+        visit_unfinished(v);
+    }
     if (j->stopping)
         return;
+    uv_update_time(&j->loop); /* the pace is kept by the clock, not by when the loop last looked at it */
     uv_timer_stop(&j->wake);
     while (visit_start(j) == 0 && !j->stopping)
         ;
@@ -690,13 +767,7 @@ void visit_pump(struct job *j)
 
 void visit_abandon(struct job *j)
 {
-    while (j->all) {
-        struct visit *v = j->all;
-        if (v->item && !v->item->is_robots)
-            j->counts.ends[END_UNFINISHED]++;
-        if (v->claimed)
-            dedupe_release(j->dedupe, v->item->id);
-        visit_free(v);
-    }
     j->wait_first = j->wait_last = j->held = NULL;
+    while (j->all)
+        visit_unfinished(j->all);
 }

@@ -29,7 +29,7 @@ void visit_on_result(void *job, void *user, const struct pool_result *r);
 void visit_on_ack(void *job, void *user, int how, const char *message);
 void visit_on_dead_ack(void *job, void *user, int how, const char *message);
 void visit_on_refused(void *job, const struct frontier_item *item);
-/* Ends everything under way as unfinished (the job is being closed). */
+/* Ends everything under way as unfinished: the job is being closed, no callback comes any more. */
 void visit_abandon(struct job *j);
 /* Tells the sinks which ids are written down. */
 void visit_commit(struct job *j);

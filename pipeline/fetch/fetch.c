@@ -371,7 +371,7 @@ int fetch_start(struct fetch *f, const struct fetch_request *req)
         return ERR_CLOSED;
     if (rc < 0)
         return rc;
-    if (f->running >= f->opt.connections)
+    if (!fetch_room(f))
         return ERR_FULL;
     t = transfer_take(f);
     t->share = budget_start(f->opt.budget, on_room, t);
@@ -388,6 +388,11 @@ int fetch_start(struct fetch *f, const struct fetch_request *req)
     active_add(t);
     f->requests++;
     return 0;
+}
+
+int fetch_room(const struct fetch *f)
+{
+    return !f->closing && f->running < f->opt.connections && budget_room(f->opt.budget);
 }
 
 struct fetch_state fetch_state(const struct fetch *f)

@@ -69,6 +69,8 @@ struct fetch_request {
     void *arg;
 };
 int fetch_start(struct fetch *f, const struct fetch_request *req);
+/* Would fetch_start find a connection and credits now?  Asked before a URL is taken from its queue. */
+int fetch_room(const struct fetch *f);
 struct fetch_state { unsigned running, paused; uint64_t bytes, requests; };
 struct fetch_state fetch_state(const struct fetch *f);
 #endif

@@ -155,11 +155,16 @@ void budget_free(struct budget *b)
     free(b);
 }
 
+int budget_room(const struct budget *b)
+{
+    return b->used + LIMIT_RESERVE_BYTES <= b->total && !b->waiting.first;
+}
+
 struct budget_share *budget_start(struct budget *b, void (*resume)(void *arg), void *arg)
 {
     struct budget_share *s;
 
-    if (b->used + LIMIT_RESERVE_BYTES > b->total || b->waiting.first) {
+    if (!budget_room(b)) {
         b->refused++; /* those that wait come before those that have not begun */
         return NULL;
     }

@@ -16,6 +16,8 @@ struct budget *budget_new(uint64_t total_bytes, uint64_t reserve_for_oldest);
 void budget_free(struct budget *b);
 /* NULL: spent.  `resume` is called (from give or shrink of another) when a refused growth may be tried again. */
 struct budget_share *budget_start(struct budget *b, void (*resume)(void *arg), void *arg);
+/* Would budget_start give one now? */
+int budget_room(const struct budget *b);
 /* Makes the share hold at least `bytes`.  0, or ERR_FULL: pause, resume will be called. */
 int budget_grow(struct budget_share *s, uint64_t bytes);
 /* The body is whole: the share is cut to what it really needs and is no fetch any more. */
