@@ -3,8 +3,7 @@
  * The stage makes a sketch of a page's content; the host claims it here in the order in which records
  * arrive, commits when the record is acknowledged, releases when it will not be delivered.  Until it is
  * committed a claim is seen by later pages of the same run (they are duplicates of a page in flight),
- * but it is not written down: after a crash it never was.  Method: ../shared notes are not here; see
- * dedupe.c for the sources (Broder 1997; FracMinHash, Irber et al. 2022). */
+ * but it is not written down: after a crash it never was.  Method, thresholds and their sources: dedupe.c. */
 #ifndef TROMMEL_INDEX_DEDUPE_H
 #define TROMMEL_INDEX_DEDUPE_H
 #include "record/record.h"
