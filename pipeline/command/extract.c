@@ -5,6 +5,7 @@
  * could not be read gives one with outcome `failed` and its reason.  Records go to standard output (or
  * --out) and nothing else does; messages go to standard error. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,6 +368,18 @@ static int pipeline_open(struct extract *x)
     return rc < 0 ? fatal(x, rc, te.text) : 0;
 }
 
+/* A standard stream that is closed would be taken over by the next file opened, which then gets what was
+ * meant for the stream.  Messages may be lost, records may not. */
+static int streams_check(struct extract *x)
+{
+    if (!x->args->out && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+        return err_set(&x->err, ERR_IO, "standard output: is closed; records would be lost, give --out FILE");
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return err_set(&x->err, ERR_IO, "/dev/null: cannot be opened: %s", strerror(errno));
+    return 0;
+}
+
 static int out_open(struct extract *x)
 {
     const struct extract_args *a = x->args;
@@ -451,7 +464,9 @@ static int extract_all(const struct extract_args *a)
 
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write, told with its name */
     source_init(&x.source);
-    int rc = a->manifest ? manifest_open(a->manifest, &x.manifest, &x.err) : 0;
+    int rc = streams_check(&x);
+    if (rc == 0 && a->manifest)
+        rc = manifest_open(a->manifest, &x.manifest, &x.err);
     if (rc == 0)
         rc = web_open(&x);
     if (rc == 0)
