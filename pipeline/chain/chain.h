@@ -11,6 +11,8 @@
 
 struct chain_set {
     char *stage, *option, *value; /* NUL-terminated, owned */
+    char *dir;   /* where relative paths in the value are meant from; NULL: the current folder */
+    size_t item; /* set beside an item of the file: its index + 1 and stage is its ref; 0: stage is an id */
 };
 /* One stage of the chain: `ref` is a bundled stage's name or the path of a .so. */
 struct chain_item {

@@ -1,0 +1,198 @@
+/* blame: a worker has died, or must: whose page does it cost, and what comes next; see slot.h.
+ *
+ * The page at the front was being worked on.  If the process had served other pages before, one of those
+ * may have hurt it: the page gets a second chance, as the first of the replacement.  A page that kills a
+ * fresh process, or runs over its time, is quarantined with a record made here. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "chain/run.h"
+#include "chain/slot.h"
+
+enum { DEATHS_MAX = 3, DIE_WAIT_MS = 200, BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 10000, FAILURES_MAX = 8 };
+
+/* ---- what happened ---- */
+
+/* End of file came: does the process end by itself? */
+static int ends_itself(const struct slot_proc *s)
+{
+    struct pollfd p = { .fd = s->child.pidfd, .events = POLLIN };
+
+    return s->child.pidfd < 0 || poll(&p, 1, DIE_WAIT_MS) == 1;
+}
+
+static void say_how(const struct slot_proc *s, const struct child_end *end, int by_itself, struct death *d)
+{
+    uint64_t most = s->pool->opt.worker_bytes;
+    int signal = end->signal;
+
+    d->reason = "crash";
+    if (!end->known)
+        snprintf(d->message, sizeof d->message, "the worker died (somebody else reaped it, so how is not known)");
+    else if (!by_itself)
+        snprintf(d->message, sizeof d->message, "the worker closed its connection");
+    else if (signal == SIGKILL)
+        snprintf(d->message, sizeof d->message, "the worker was killed from outside (by the kernel for want of memory?)");
+    else if (signal)
+        snprintf(d->message, sizeof d->message, "the worker died of signal %d (%s)", signal, strsignal(signal));
+    else
+        snprintf(d->message, sizeof d->message, "the worker exited with status %d", end->status);
+    if ((signal == SIGKILL && by_itself) || (signal && most && end->peak_bytes >= most / 4 * 3)) {
+        size_t n = strlen(d->message);
+        d->reason = "out_of_memory";
+        snprintf(d->message + n, sizeof d->message - n, "; it had used %llu MiB of its %llu",
+                 (unsigned long long)(end->peak_bytes >> 20), (unsigned long long)(most >> 20));
+    }
+}
+
+/* ---- the page ---- */
+
+/* A record for a page whose worker has died: the head from the host's own copy, and `error`. */
+static int record_make(const struct slot_proc *s, const struct flight *f, const char *stage, const struct death *d,
+                       int signal, struct buf *ret)
+{
+    struct record_error e = { { stage, strlen(stage) }, { d->reason, strlen(d->reason) },
+                              { d->message, strlen(d->message) }, signal };
+    struct pool_page page;
+    uint32_t n_fields = 0;
+
+    slot_page(s, f, &page);
+    page.head.outcome = OUTCOME_QUARANTINED;
+    page.head.reason = e.reason;
+    record_begin(ret, &page.head, &n_fields);
+    compose_chain(ret, s->pool->head.generation, s->pool->hash, 0);
+    mp_array(ret, 0);
+    n_fields++;
+    record_put_error(ret, &e, &n_fields);
+    record_end(ret, n_fields);
+    return ret->err;
+}
+
+static void quarantine(struct slot_proc *s, const char *stage, const struct death *d, int signal)
+{
+    struct buf record = BUF_INIT(LIMIT_RECORD_BYTES);
+    struct pool_result res = {
+        .outcome = OUTCOME_QUARANTINED,
+        .reason = { d->reason, strlen(d->reason) },
+        .stage = { stage, strlen(stage) },
+    };
+    void *user = s->flights[0].user;
+
+    record_make(s, &s->flights[0], stage, d, signal, &record);
+    slot_flight_end(s);
+    res.record = (trommel_str){ (const char *)record.data, record.len };
+    s->pool->results++;
+    s->pool->opt.on_result(s->pool->opt.arg, user, &res);
+    buf_release(&record);
+}
+
+/* Is the page at the front to blame?  Otherwise it is tried again. */
+static int is_guilty(struct slot_proc *s, const struct death *d, const struct crumb *c, uint64_t served)
+{
+    struct flight *f = &s->flights[0];
+
+    if (!strcmp(d->reason, "timeout"))
+        return 1;
+    f->deaths++;
+    if (c->seq != f->seq || c->phase < CRUMB_PARSE)
+        return f->deaths >= DEATHS_MAX; /* it says that it had not begun with it */
+    return served == 0 || f->deaths >= DEATHS_MAX;
+}
+
+/* ---- what comes next ---- */
+
+static void restart_plan(struct slot_proc *s)
+{
+    uint64_t wait = 0;
+
+    if (s->failures) {
+        unsigned shift = s->failures - 1 < 10 ? s->failures - 1 : 10;
+        wait = (uint64_t)BACKOFF_FIRST_MS << shift;
+    }
+    s->restart_ms = clock_mono_ms() + (wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS);
+}
+
+/* All are down again and again: the pool has an end. */
+static void judge_pool(struct pool *p, const struct death *d)
+{
+    if (p->broken.code)
+        return;
+    for (unsigned i = 0; i < p->n_slots; i++)
+        if (p->slots[i].state != SLOT_DOWN || p->slots[i].failures < FAILURES_MAX)
+            return;
+    err_set(&p->broken, ERR_CRASHED, "no worker can be kept alive: %s", d->message);
+}
+
+/* A worker that died while its chain was loaded: that is no page's fault. */
+static void load_failed(struct slot_proc *s, const struct death *d, const struct crumb *c)
+{
+    struct pool *p = s->pool;
+    const char *path = c->index < p->config.n_items ? p->config.items[c->index].path : "?";
+
+    struct err why = { 0 };
+
+    s->failures++;
+    if (p->broken.code)
+        return;
+    if (!strcmp(d->reason, "refused"))
+        err_set(&why, ERR_REFUSED, "%s", d->message);
+    else if (c->phase == CRUMB_LOAD || c->phase == CRUMB_CONFIGURE)
+        err_set(&why, ERR_REFUSED, "%s: %s while it was being %s: mend the stage or take it out", path, d->message,
+                c->phase == CRUMB_LOAD ? "loaded" : "configured");
+    else
+        err_set(&why, ERR_CRASHED, "the worker program %s does not start: %s", p->worker_path, d->message);
+    if (p->is_opening)
+        p->broken = why;
+    else
+        pool_say(p, LOG_ERROR, "worker %u: %s", s->index, why.text);
+}
+
+/* The pages of a slot that cannot start go to those that work. */
+static void pages_move(struct slot_proc *s)
+{
+    for (unsigned i = 0; i < s->pool->n_slots && s->n_flights; i++) {
+        struct slot_proc *to = &s->pool->slots[i];
+        while (to != s && to->state == SLOT_READY && s->n_flights && !slot_move(s, to))
+            ;
+        if (to->state == SLOT_READY)
+            slot_feed(to);
+    }
+}
+
+void slot_died(struct slot_proc *s, struct death *d)
+{
+    struct crumb c = slot_crumb(s);
+    enum slot_state was = s->state;
+    uint64_t served = s->served;
+    int by_itself = !d->reason && ends_itself(s), was_fatal = s->says_fatal;
+    const char *stage;
+    struct child_end end;
+
+    slot_read_log(s);
+    end = child_end(&s->child);
+    s->pool->dead_cpu_us += end.cpu_us;
+    slot_state_set(s, SLOT_DOWN);
+    if (!d->reason)
+        say_how(s, &end, by_itself, d);
+    if (was == SLOT_STARTING)
+        load_failed(s, d, &c);
+    else if (!was_fatal && !served && (!s->n_flights || c.seq != s->flights[0].seq))
+        s->failures++;
+    s->n_sent = 0;
+    restart_plan(s);
+    if (was == SLOT_READY && s->n_flights && !was_fatal) {
+        stage = c.seq == s->flights[0].seq ? crumb_stage(s->pool, &c) : "worker";
+        pool_say(s->pool, LOG_DEBUG, "worker %u: %s (stage %s)", s->index, d->message, stage);
+        if (is_guilty(s, d, &c, served))
+            quarantine(s, stage, d, by_itself ? end.signal : 0);
+    }
+    if (s->failures > 1)
+        pages_move(s);
+    judge_pool(s->pool, d);
+}

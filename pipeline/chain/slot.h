@@ -1,0 +1,126 @@
+/* slot: one place for a worker process in the pool, which outlives the processes in it.  Internal to chain/.
+ *
+ * The pages on their way to the worker stay in the slot's ring until their results are there, so a
+ * replacement gets them again without a copy.  Which page a dead worker was at is known from the order of
+ * results; its crumb only adds the stage.
+ *
+ *     slot.c       states, pages, starting, the watch
+ *     answer.c     what comes from a worker, all of it checked
+ *     blame.c      what a death costs and whom */
+#ifndef TROMMEL_CHAIN_SLOT_H
+#define TROMMEL_CHAIN_SLOT_H
+#include <stdarg.h>
+
+#include "chain/pool.h"
+#include "chain/proto.h"
+#include "chain/ring.h"
+#include "chain/spawn.h"
+
+#define SLOT_STATE_MAP(X) \
+    X(DOWN, "down: to be started at restart_ms") \
+    X(STARTING, "started, has not said that its chain is ready") \
+    X(READY, "takes pages")
+enum slot_state {
+#define X(name, text) SLOT_##name,
+    SLOT_STATE_MAP(X)
+#undef X
+};
+
+enum { EV_SOCK, EV_PID, EV_LOG }; /* what an event is of */
+
+struct flight { /* a page on its way */
+    uint64_t seq;
+    void *user;
+    uint32_t off, n;
+    unsigned deaths; /* workers that died with it at the front */
+};
+
+struct watch { /* the page and stage the worker was at when looked at last, and since when */
+    uint64_t seq, page_cpu_us, page_ms, at_cpu_us, at_ms;
+    uint32_t phase, index;
+    int is_set;
+};
+
+struct log_bucket {
+    uint64_t ms;
+    unsigned tokens, lost;
+};
+
+struct slot_proc {
+    struct pool *pool;
+    unsigned index;
+    uint32_t life;             /* counts the processes; old events are told by it */
+    enum slot_state state;
+    struct child child;
+    struct ring ring;
+    volatile struct crumb *crumb;
+    int crumb_fd;
+    struct flight flights[LIMIT_WORKER_QUEUE];
+    unsigned n_flights, n_sent; /* the oldest first; sent to this process */
+    size_t flight_bytes;
+    struct buf in, out;
+    uint64_t served;           /* results of this process */
+    unsigned failures;         /* processes in a row that died before they were of use */
+    uint64_t restart_ms, started_ms;
+    int says_fatal;            /* its last result said that it will end */
+    int wants_out;             /* EPOLLOUT is asked for */
+    struct watch watch;
+    struct log_bucket log;
+    struct buf log_line;
+};
+
+struct pool {
+    struct pool_options opt;
+    char *worker_path;
+    struct chain_config config;
+    struct proto_config head;
+    struct slot_proc *slots;
+    unsigned n_slots;
+    int epfd, timer;
+    uint64_t timer_ms;         /* when the timer fires; 0: not armed */
+    uint32_t tick_ms;
+    uint64_t next_seq, dead_cpu_us;
+    char hash[33];
+    char **stage_ids;
+    uint32_t n_stages;
+    int have_chain;            /* hash and stage_ids are known */
+    int is_opening;
+    size_t results;            /* given out in this dispatch */
+    struct err broken;         /* code: no worker can be kept alive */
+};
+
+/* Why a slot's process ends. */
+struct death {
+    const char *reason;        /* "crash" "timeout" "out_of_memory" "protocol" */
+    char message[300];
+};
+
+/* slot.c */
+int slot_init(struct slot_proc *s, struct pool *p, unsigned index);
+void slot_release(struct slot_proc *s);
+int slot_start(struct slot_proc *s, struct err *err);
+/* Takes a page's bytes; ERR_FULL. */
+int slot_put(struct slot_proc *s, const struct pool_page *page, uint64_t seq, void *user);
+/* Moves a page from a slot that is down to one that works. */
+int slot_move(struct slot_proc *from, struct slot_proc *to);
+void slot_flight_end(struct slot_proc *s); /* the oldest is done with */
+void slot_feed(struct slot_proc *s);       /* sends what is not sent */
+void slot_flush(struct slot_proc *s);
+void slot_watch(struct slot_proc *s, uint64_t now_ms);
+void slot_state_set(struct slot_proc *s, enum slot_state state);
+struct crumb slot_crumb(const struct slot_proc *s); /* a copy, bounded */
+/* The stage of a crumb: its id, "parse", or "record". */
+const char *crumb_stage(const struct pool *p, const struct crumb *c);
+/* Reads a page's fixed parts and strings back from the ring. */
+void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_page *ret);
+
+/* answer.c: handles all that has come; ends the process (blame) on end of file or nonsense, and when it is
+ * known to be dead behind the last byte. */
+void slot_read(struct slot_proc *s, int is_dead);
+void slot_read_log(struct slot_proc *s);
+void pool_log(struct slot_proc *s, int level, const char *p, size_t n);
+void pool_say(struct pool *p, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* blame.c */
+void slot_died(struct slot_proc *s, struct death *d); /* d->reason NULL: find out */
+#endif

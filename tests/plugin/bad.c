@@ -1,0 +1,174 @@
+/* bad: copies the title like a good stage, and misbehaves on pages whose text has a mark: what a worker's
+ * host must survive.  For tests only. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <trommel/names.h>
+#include <trommel/stage.h>
+#include <unistd.h>
+
+static const trommel_host *host;
+
+static const trommel_port provides[] = {
+    { "meta.title", TROMMEL_T_STR, TROMMEL_PORT_RECORD },
+    { "content.text", TROMMEL_T_STR, TROMMEL_PORT_RECORD },
+};
+static const char *const reasons[] = { "broken_page", "not_wanted" };
+static const trommel_opt opts[] = {
+    { .key = "refuse", .type = TROMMEL_T_BOOL, .dflt = "false", .help = "Whether configure fails." },
+    { .key = "die", .type = TROMMEL_T_BOOL, .dflt = "false", .help = "Whether configure crashes." },
+    { .key = "level", .type = TROMMEL_T_I64, .dflt = "3", .help = "A number.", .min = 1, .max = 9 },
+};
+
+static void die(void)
+{
+    volatile int *volatile nowhere = NULL;
+
+    *nowhere = 1;
+}
+
+static int32_t configure(const trommel_host *h, trommel_ctx *ctx, void **self)
+{
+    trommel_val v;
+
+    (void)self;
+    host = h;
+    if (!h->opt(ctx, 1, &v) && v.u.i)
+        die();
+    if (!h->opt(ctx, 0, &v) && v.u.i) {
+        h->fail(ctx, 0, "option refuse: it is true, say false", 36);
+        return TROMMEL_E_FAIL;
+    }
+    return TROMMEL_OK;
+}
+
+static void allocate(void)
+{
+    for (;;) {
+        volatile char *p = malloc(1 << 20);
+        for (int i = 0; i < 1 << 20; i += 4096)
+            p[i] = 1;
+    }
+}
+
+/* Random bytes over everything this process can write. */
+static void scribble(void)
+{
+    char line[512];
+    FILE *f = fopen("/proc/self/maps", "r");
+    unsigned long from[512], to[512], seed = 12345;
+    int n = 0;
+
+    while (f && n < 512 && fgets(line, sizeof line, f)) {
+        char perm[8];
+        if (sscanf(line, "%lx-%lx %7s", &from[n], &to[n], perm) == 3 && perm[1] == 'w' && !strstr(line, "[stack]"))
+            n++;
+    }
+    for (int i = 0; i < n; i++) {
+        for (unsigned long at = from[i]; at < to[i]; at += 16) {
+            seed = seed * 6364136223846793005ul + 1442695040888963407ul;
+            *(volatile unsigned char *)(at + (seed >> 60)) = (unsigned char)(seed >> 33);
+        }
+    }
+}
+
+static void talk_nonsense(void)
+{
+    char junk[300];
+
+    memset(junk, 0x5a, sizeof junk);
+    for (int fd = 3; fd < 64; fd++)
+        send(fd, junk, sizeof junk, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int has(trommel_str text, const char *mark)
+{
+    return memmem(text.p, text.n, mark, strlen(mark)) != NULL;
+}
+
+static uint32_t misbehave(trommel_ctx *ctx, trommel_page *page, trommel_str text)
+{
+    trommel_val v = { .type = TROMMEL_T_STR, .n = 3, .u.p = "a\xff" "b" };
+
+    if (has(text, "MARK-NULL"))
+        die();
+    if (has(text, "MARK-LOOP"))
+        for (volatile int i = 0;; i++)
+            ;
+    if (has(text, "MARK-SLEEP"))
+        for (;;)
+            pause();
+    if (has(text, "MARK-ALLOC"))
+        allocate();
+    if (has(text, "MARK-VERDICT"))
+        return 0xdeadbeef;
+    if (has(text, "MARK-UTF8") && host->put(page, 0, &v) != TROMMEL_E_INVALID)
+        die();
+    if (has(text, "MARK-SCRIBBLE"))
+        scribble();
+    if (has(text, "MARK-EXIT"))
+        exit(7);
+    if (has(text, "MARK-CLOSE"))
+        for (int fd = 0; fd < 1024; fd++)
+            close(fd);
+    if (has(text, "MARK-TALK"))
+        talk_nonsense();
+    if (has(text, "MARK-FATAL"))
+        return TROMMEL_FATAL;
+    if (has(text, "MARK-RETRY"))
+        return TROMMEL_RETRY;
+    if (has(text, "MARK-DROP"))
+        return TROMMEL_VERDICT(TROMMEL_DROP, 1);
+    if (has(text, "MARK-STOP")) {
+        while (!host->should_stop(page))
+            ;
+        return TROMMEL_RETRY;
+    }
+    if (has(text, "MARK-ERROR")) {
+        host->fail(ctx, 0, "cannot read it", 14);
+        return TROMMEL_VERDICT(TROMMEL_ERROR, 0);
+    }
+    if (has(text, "MARK-LOG"))
+        for (int i = 0; i < 5000; i++)
+            host->log(ctx, 1, "again \x1b[31m and again", 21);
+    if (has(text, "MARK-STDERR"))
+        fputs("a line on stderr\n", stderr);
+    return TROMMEL_CONTINUE;
+}
+
+static uint32_t process(void *self, trommel_ctx *ctx, trommel_page *page)
+{
+    const trommel_dom *dom = host->dom(page);
+    trommel_str body = { 0 };
+    trommel_val val = { .type = TROMMEL_T_STR };
+
+    (void)self;
+    for (uint32_t i = 0; i + 1 < dom->n_nodes; i++) {
+        const trommel_node *node = TROMMEL_NODE(dom, i), *text = TROMMEL_NODE(dom, i + 1);
+        if ((node->tag != TROMMEL_TAG_TITLE && node->tag != TROMMEL_TAG_P) || node->end == i + 1)
+            continue;
+        val.n = text->text_n;
+        val.u.p = dom->strs + text->text;
+        host->put(page, node->tag == TROMMEL_TAG_P, &val);
+    }
+    host->meta(page, TROMMEL_META_BODY, (trommel_str){ NULL, 0 }, &body);
+    return body.n ? misbehave(ctx, page, body) : TROMMEL_CONTINUE;
+}
+
+TROMMEL_STAGE = {
+    TROMMEL_STAGE_HEAD,
+    .id = "bad",
+    .version = "1",
+    .summary = "misbehaves on marked pages",
+    .n_provides = TROMMEL_COUNT(provides),
+    .provides = provides,
+    .n_reasons = TROMMEL_COUNT(reasons),
+    .reasons = reasons,
+    .n_opts = TROMMEL_COUNT(opts),
+    .opts = opts,
+    .configure = configure,
+    .process = process,
+};
