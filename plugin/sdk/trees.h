@@ -20,6 +20,17 @@ struct trees {
     float base;                     /* added to every margin */
 };
 
+/* Tree t's leaf for one row. */
+static inline __attribute__((unused)) float trees_leaf(const struct trees *m, uint32_t t, const uint8_t *row)
+{
+    uint32_t inner = (1u << m->depth) - 1, at = 0;
+    const struct trees_node *node = m->nodes + (size_t)t * inner;
+
+    while (at < inner)
+        at = 2 * at + 1 + (row[node[at].feature] >= node[at].threshold);
+    return m->leaves[((size_t)t << m->depth) + at - inner];
+}
+
 #define TREES_LANES 8
 
 /* Adds tree t's leaves of eight rows to sum. */

@@ -17,7 +17,7 @@ flags="-std=gnu17 -O2 -D_GNU_SOURCE -Ipipeline -Iplugin/include -Iplugin/sdk -I.
 sources="plugin/stage/$stage/train/dump.c plugin/stage/boilerplate/train/pages.c"
 case $stage in
 boilerplate) sources="$sources plugin/stage/boilerplate/page.c plugin/stage/boilerplate/features.c" ;;
-layout) sources="$sources plugin/stage/layout/features.c" ;;
+layout) sources="$sources plugin/stage/layout/features.c plugin/stage/layout/fingerprint.c" ;;
 *) echo "train.sh: no stage named $stage is trained: boilerplate or layout" >&2; exit 2 ;;
 esac
 ${CC:-gcc} $flags -o "$work/dump-$stage" $sources "$work/libpipeline.a" \
