@@ -1,6 +1,6 @@
 /* store: see store.h.  RocksDB through its C API.
  *
- * Memory is bounded: 32 MiB of write buffers for all tables, 48 MiB of block cache which also holds the
+ * Memory is bounded: 16 MiB of write buffers for all tables, 32 MiB of block cache which also holds the
  * filters and indexes, 256 open files.  Writes go to the log with write(2) before a commit returns, so
  * a killed process loses nothing; a torn tail of the log (power loss) is cut when the store is opened. */
 #include "frontier/store.h"
@@ -15,7 +15,7 @@
 
 static const char *const table_names[STORE_TABLES] = { "default", "seen", "queue", "flight", "robots" };
 
-enum { WRITE_BUFFER_BYTES = 32 * 1024 * 1024, CACHE_BYTES = 48 * 1024 * 1024, OPEN_FILES = 256 };
+enum { WRITE_BUFFER_BYTES = 16 * 1024 * 1024, CACHE_BYTES = 32 * 1024 * 1024, OPEN_FILES = 256 };
 
 struct store {
     rocksdb_t *db;
@@ -41,10 +41,10 @@ static rocksdb_options_t *options_new(int compression)
     rocksdb_options_set_max_background_jobs(o, 2);
     rocksdb_options_set_max_open_files(o, OPEN_FILES);
     rocksdb_options_set_db_write_buffer_size(o, WRITE_BUFFER_BYTES);
-    rocksdb_options_set_max_total_wal_size(o, 2 * WRITE_BUFFER_BYTES);
+    rocksdb_options_set_max_total_wal_size(o, 4 * WRITE_BUFFER_BYTES);
     rocksdb_options_set_write_buffer_size(o, WRITE_BUFFER_BYTES / 2);
     rocksdb_options_set_max_write_buffer_number(o, 2);
-    rocksdb_options_set_target_file_size_base(o, 16 * 1024 * 1024);
+    rocksdb_options_set_target_file_size_base(o, 8 * 1024 * 1024);
     rocksdb_options_set_wal_recovery_mode(o, rocksdb_tolerate_corrupted_tail_records_recovery);
     rocksdb_options_set_compression(o, compression);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
@@ -59,8 +59,13 @@ static void options_blocks(rocksdb_options_t *o, rocksdb_cache_t *cache, int fil
     rocksdb_block_based_options_set_block_cache(b, cache);
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(b, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(b, 1);
-    if (filter)
+    if (filter) { /* in parts: a whole one may be larger than the cache's shard and is then read each time */
         rocksdb_block_based_options_set_filter_policy(b, rocksdb_filterpolicy_create_bloom_full(10));
+        rocksdb_block_based_options_set_index_type(
+            b, rocksdb_block_based_table_index_type_two_level_index_search);
+        rocksdb_block_based_options_set_partition_filters(b, 1);
+        rocksdb_block_based_options_set_pin_top_level_index_and_filter(b, 1);
+    }
     rocksdb_options_set_block_based_table_factory(o, b);
     rocksdb_block_based_options_destroy(b);
 }
@@ -68,7 +73,10 @@ static void options_blocks(rocksdb_options_t *o, rocksdb_cache_t *cache, int fil
 static rocksdb_t *db_open(const char *dir, int compression, rocksdb_column_family_handle_t **tables,
                           char **ret_text)
 {
-    rocksdb_cache_t *cache = rocksdb_cache_create_lru(CACHE_BYTES);
+    rocksdb_lru_cache_options_t *lru = rocksdb_lru_cache_options_create();
+    rocksdb_lru_cache_options_set_capacity(lru, CACHE_BYTES);
+    rocksdb_lru_cache_options_set_num_shard_bits(lru, 2); /* few threads, so few and larger shards */
+    rocksdb_cache_t *cache = rocksdb_cache_create_lru_opts(lru);
     rocksdb_options_t *db = options_new(compression);
     rocksdb_options_t *each[STORE_TABLES];
 
@@ -82,6 +90,7 @@ static rocksdb_t *db_open(const char *dir, int compression, rocksdb_column_famil
         rocksdb_options_destroy(each[i]);
     rocksdb_options_destroy(db);
     rocksdb_cache_destroy(cache);
+    rocksdb_lru_cache_options_destroy(lru);
     return ret;
 }
 
@@ -113,7 +122,8 @@ static int open_failed(const char *dir, const char *text, struct err *err)
                        "begin anew",
                        dir, text);
     return err_set(err, ERR_IO,
-                   "%s: cannot open the frontier: %s; mend that or name another folder with --job", dir, text);
+                   "%s: cannot open the frontier: %s; mend that or name another folder with --job", dir,
+                   text);
 }
 
 /* Frees text.  Logged once: the caller knows no more than the code. */
