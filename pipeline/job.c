@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "base/clock.h"
@@ -216,7 +217,7 @@ static int seeds_add(struct job *j, struct err *err)
     }
     struct frontier_counts c = frontier_counts(j->frontier);
     if (c.known == 0)
-        return err_set(err, ERR_USAGE, "%s: nothing to crawl: name a seed URL (trommel crawl http://…)", j->dir);
+        return err_set(err, ERR_USAGE, "%s: nothing to crawl: no seed is a URL that can be crawled", j->dir);
     return 0;
 }
 
@@ -277,11 +278,23 @@ static int sinks_open(struct job *j, struct err *err)
     return rc;
 }
 
+/* Without a seed there must be something to go on with; else not even the folder is made. */
+static int start_check(const struct job *j, struct err *err)
+{
+    char *frontier = path_in(j->opt.dir, "frontier");
+    int none = !j->opt.n_seeds && !j->opt.seed_file && access(frontier, F_OK) < 0;
+
+    free(frontier);
+    return none ? err_set(err, ERR_USAGE, "%s: nothing to crawl: name a seed URL (trommel crawl http://…)",
+                          j->opt.dir)
+                : 0;
+}
+
 static int job_open(struct job *j, struct chain_config *chain, struct err *err)
 {
-    int rc = folder_make(j->opt.dir, err);
+    int rc = start_check(j, err);
 
-    if (rc < 0)
+    if (rc < 0 || (rc = folder_make(j->opt.dir, err)) < 0)
         return rc;
     j->dir = strdup(j->opt.dir);
     j->out = j->opt.out ? strdup(j->opt.out) : path_in(j->dir, "records");
