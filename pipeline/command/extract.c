@@ -343,7 +343,7 @@ static int manifest_run(struct extract *x)
 
 static int is_usage(int rc)
 {
-    return rc == ERR_USAGE || rc == ERR_INVALID || rc == ERR_UNSUPPORTED;
+    return rc == ERR_USAGE || rc == ERR_INVALID || rc == ERR_UNSUPPORTED || rc == ERR_REFUSED;
 }
 
 static int pipeline_open(struct extract *x)
