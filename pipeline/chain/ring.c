@@ -53,14 +53,14 @@ failed:
     return NULL;
 }
 
-int ring_init(struct ring *r, size_t bytes)
+int page_ring_init(struct ring *r, size_t bytes)
 {
     *r = (struct ring){ .fd = -1, .bytes = bytes };
     r->map = shared_map("trommel-pages", bytes, 1, &r->fd);
     return r->map ? 0 : ERR_IO;
 }
 
-void ring_release(struct ring *r)
+void page_ring_release(struct ring *r)
 {
     if (!r || !r->map)
         return;
@@ -69,7 +69,7 @@ void ring_release(struct ring *r)
     r->map = NULL;
 }
 
-int ring_take(struct ring *r, size_t n, uint32_t *ret_off)
+int page_ring_take(struct ring *r, size_t n, uint32_t *ret_off)
 {
     size_t at = 0;
     unsigned i = 0;
@@ -90,7 +90,7 @@ int ring_take(struct ring *r, size_t n, uint32_t *ret_off)
     return 0;
 }
 
-void ring_give(struct ring *r, uint32_t off)
+void page_ring_give(struct ring *r, uint32_t off)
 {
     for (unsigned i = 0; i < r->n_places; i++) {
         if (r->places[i].off != off)

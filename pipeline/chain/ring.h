@@ -21,11 +21,11 @@ struct ring {
     unsigned n_places;
 };
 
-int ring_init(struct ring *r, size_t bytes);
-void ring_release(struct ring *r); /* NULL-safe, and after a failed init */
+int page_ring_init(struct ring *r, size_t bytes);
+void page_ring_release(struct ring *r); /* NULL-safe, and after a failed init */
 /* 0 with *ret, or ERR_FULL. */
-int ring_take(struct ring *r, size_t n, uint32_t *ret_off);
-void ring_give(struct ring *r, uint32_t off);
+int page_ring_take(struct ring *r, size_t n, uint32_t *ret_off);
+void page_ring_give(struct ring *r, uint32_t off);
 
 /* A memfd of fixed size, mapped for writing in this process as well; the worker gets *ret_fd. */
 void *shared_map(const char *name, size_t bytes, int read_only_there, int *ret_fd);

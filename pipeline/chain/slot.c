@@ -37,7 +37,7 @@ int slot_init(struct slot_proc *s, struct pool *p, unsigned index)
     buf_init(&s->out, PROTO_CONFIG_MAX + 64 * KIB);
     buf_init(&s->log_line, PROTO_LOG_MAX);
     s->log = (struct log_bucket){ clock_mono_ms(), 200, 0 };
-    if (ring_init(&s->ring, PROTO_RING_BYTES))
+    if (page_ring_init(&s->ring, PROTO_RING_BYTES))
         return ERR_IO;
     s->crumb = shared_map("trommel-crumb", 4096, 0, &s->crumb_fd);
     return s->crumb ? 0 : ERR_IO;
@@ -50,7 +50,7 @@ void slot_release(struct slot_proc *s)
         munmap((void *)(uintptr_t)s->crumb, 4096);
     if (s->crumb_fd >= 0)
         close(s->crumb_fd);
-    ring_release(&s->ring);
+    page_ring_release(&s->ring);
     buf_release(&s->in);
     buf_release(&s->out);
     buf_release(&s->log_line);
@@ -132,7 +132,7 @@ int slot_put(struct slot_proc *s, const struct pool_page *page, uint64_t seq, vo
     unsigned char *at;
     uint32_t off;
 
-    if (s->n_flights == LIMIT_WORKER_QUEUE || ring_take(&s->ring, n, &off))
+    if (s->n_flights == LIMIT_WORKER_QUEUE || page_ring_take(&s->ring, n, &off))
         return ERR_FULL;
     at = s->ring.map + off;
     memcpy(at, &head, sizeof head);
@@ -174,7 +174,7 @@ void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_pa
 
 void slot_flight_end(struct slot_proc *s)
 {
-    ring_give(&s->ring, s->flights[0].off);
+    page_ring_give(&s->ring, s->flights[0].off);
     s->flight_bytes -= s->flights[0].n;
     s->n_flights--;
     s->n_sent -= s->n_sent > 0;
@@ -187,13 +187,13 @@ int slot_move(struct slot_proc *from, struct slot_proc *to)
     struct flight *f = &from->flights[from->n_flights - 1];
     uint32_t off;
 
-    if (to->n_flights == LIMIT_WORKER_QUEUE || ring_take(&to->ring, f->n, &off))
+    if (to->n_flights == LIMIT_WORKER_QUEUE || page_ring_take(&to->ring, f->n, &off))
         return ERR_FULL;
     memcpy(to->ring.map + off, from->ring.map + f->off, f->n);
     to->flights[to->n_flights] = *f;
     to->flights[to->n_flights++].off = off;
     to->flight_bytes += f->n;
-    ring_give(&from->ring, f->off);
+    page_ring_give(&from->ring, f->off);
     from->flight_bytes -= f->n;
     from->n_flights--;
     return 0;
