@@ -14,7 +14,7 @@ if [ -n "$data" ]; then
 else
     mapfile -t pages < <(find tests/site -name '*.html' | sort; find tests/site -name '*.html' | sort)
 fi
-export TROMMEL_WORKER="$PWD/$build/trommel-worker" TROMMEL_STAGES="$PWD/$build/stage"
+export TROMMEL_WORKER="$PWD/$build/trommel-worker" TROMMEL_STAGE_DIR="$PWD/$build/stage"
 
 mkfifo "$work/fifo"
 "$build/test/server" --root tests/site >"$work/fifo" &

@@ -21,6 +21,7 @@ ENCODINGS = [("windows-1252", "cp1252", False), ("iso-8859-2", "iso8859_2", Fals
              ("utf-16be", "utf_16_be", False)]
 # Characters that Python's codec and the WHATWG index map to different bytes: no fault of a decoder.
 UNLIKE = {"euc-jp": "\\~‾¥‖〜−¢£¬—―＼～∥－￠￡￢", "shift_jis": "\\~‾¥‖〜−¢£¬—―＼～∥－￠￡￢", "big5": "\u2027•¯ˍ╴／＼﹨∕\u00a2\u00a3\u00a5￠￡￥～〜"}
+BODY_MOST = 8 << 20  # what extract reads of a page; UTF-16 doubles
 META = re.compile(rb"<meta[^>]*charset[^>]*>", re.I)
 
 
@@ -39,7 +40,7 @@ def encoded(text, name, codec):
         return None
     try:
         data = text.encode(codec)
-        return data if data.decode(codec) == text else None
+        return data if data.decode(codec) == text and len(data) < BODY_MOST else None
     except UnicodeError:
         return None
 

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
-"""served.py WORK RECORDS PORT: holds a crawl's records against the pages that the server had (WORK/site/*.html).
+"""served.py SITE RECORDS PORT: holds a crawl's records against the pages that the server had (SITE/*.html).
 Every page once, ids all different, status 200, `bytes` the size of the file."""
 import collections
 import json
 import os
 import sys
 
-work, records, port = sys.argv[1:4]
-want = {f"http://127.0.0.1:{port}/{n}": os.path.getsize(f"{work}/site/{n}") for n in os.listdir(f"{work}/site") if n != "index.html"}
+site, records, port = sys.argv[1:4]
+want = {f"http://127.0.0.1:{port}/{n}": os.path.getsize(f"{site}/{n}") for n in os.listdir(f"{site}") if n != "index.html"}
 seen, ids, wrong = collections.Counter(), collections.Counter(), []
 for line in open(records):
     rec = json.loads(line)
