@@ -1,5 +1,6 @@
-/* visit: see visit.h.  This file alone knows the whole way; the parts know nothing of each other. */
-#include "visit.h"
+/* visit: see visit.h.  This file alone knows the whole way; the parts know nothing of each other.  What the
+ * network says is read in visit_fetch.c. */
+#include "visit_inner.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,34 +11,7 @@
 #include "parse/url.h"
 #include <trommel/sink.h> /* TROMMEL_ACK_* */
 
-enum {
-    LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 2),
-    RETRY_MS = 1000,
-    RETRY_MOST_MS = 300000,
-    WHY_BYTES = 400,
-    WARNED_HOSTS = 20, /* after so many a dead host is no news */
-};
-
-struct visit {
-    struct job *job;
-    struct visit *prev, *next;   /* all visits under way */
-    struct visit *wait_next;     /* WAITING, or held for a fetch */
-    enum visit_state state;
-    struct frontier_item *item;
-    char *url;                   /* what is fetched: the item's, or where its robots.txt moved to */
-    unsigned robots_hops;
-    struct budget_share *share;
-    /* the answer, while it waits for the chain */
-    struct buf body, headers, fetch;
-    char *content_type, *content_encoding;
-    int status;
-    int64_t fetched_ms;
-    uint64_t bytes;              /* of the body, as received; it is given to the pool and not kept */
-    /* the result, while it waits for the sink */
-    enum outcome outcome;
-    int claimed;                 /* in the dedupe index */
-    struct buf links;            /* normalised URLs, each with a byte before it (1: nofollow), NUL-ended */
-};
+enum { LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 2) };
 
 const char *const visit_end_names[END_COUNT] = {
 #define X(up, low) #low,
@@ -51,18 +25,13 @@ static const char *const state_names[] = {
 #undef X
 };
 
-static void visit_move(struct visit *v, enum visit_state to)
+void visit_move(struct visit *v, enum visit_state to)
 {
     log_trace("visit %s: %s -> %s", v->url, state_names[v->state], state_names[to]);
     v->state = to;
 }
 
-static trommel_str str_of(const char *s)
-{
-    return (trommel_str){ s, s ? strlen(s) : 0 };
-}
-
-static char *dup_str(trommel_str s)
+char *visit_strdup(trommel_str s)
 {
     char *copy = malloc(s.n + 1);
 
@@ -84,7 +53,7 @@ static struct visit *visit_new(struct job *j, struct frontier_item *item)
         abort();
     v->job = j;
     v->item = item;
-    v->url = dup_str(item->url);
+    v->url = visit_strdup(item->url);
     buf_init(&v->body, LIMIT_BODY_BYTES);
     buf_init(&v->headers, LIMIT_HEADER_BYTES);
     buf_init(&v->fetch, LIMIT_HEADER_BYTES);
@@ -97,7 +66,7 @@ static struct visit *visit_new(struct job *j, struct frontier_item *item)
     return v;
 }
 
-static void visit_free(struct visit *v)
+void visit_free(struct visit *v)
 {
     struct job *j = v->job;
 
@@ -137,9 +106,8 @@ static struct frontier_link *links_of(const struct visit *v, size_t *ret_n)
     return links;
 }
 
-/* Frees v.  An error: the end could not be written down (the job stops), and the URL is still queued. */
-static int visit_done(struct visit *v, enum visit_end how, const struct frontier_link *links, size_t n_links,
-                      uint32_t retry_ms)
+int visit_done(struct visit *v, enum visit_end how, const struct frontier_link *links, size_t n_links,
+               uint32_t retry_ms)
 {
     struct job *j = v->job;
     enum frontier_end end = how == END_RETRIED      ? FRONTIER_RETRY
@@ -166,45 +134,19 @@ void visit_commit(struct job *j)
     if (j->n_committed && j->deliver)
         deliver_committed(j->deliver, (const uint8_t (*)[RECORD_ID_BYTES])j->committed, j->n_committed);
     if (j->n_dead_committed && j->dead)
-        deliver_committed(j->dead, (const uint8_t (*)[RECORD_ID_BYTES])j->dead_committed, j->n_dead_committed);
+        deliver_committed(j->dead, (const uint8_t (*)[RECORD_ID_BYTES])j->dead_committed,
+                          j->n_dead_committed);
     j->n_committed = j->n_dead_committed = 0;
     if (j->dedupe_dirty) {
         int rc = dedupe_sync(j->dedupe);
         if (rc < 0 && !j->stopping)
-            job_stop(j, 1, "%s/dedupe.log: cannot write (%s); free space there and run the same command again",
-                     j->dir, err_text(rc));
+            job_stop(j, 1, "%s/dedupe.log: cannot write (%s); free space there and run the same command "
+                     "again", j->dir, err_text(rc));
         j->dedupe_dirty = 0;
     }
 }
 
 /* ---- the record of a page that never reaches the chain ---- */
-
-static void fetch_field(struct visit *v, const struct fetch_answer *a)
-{
-    struct buf *b = &v->fetch;
-    const struct frontier_item *item = v->item;
-    int redirected = item->redirects > 0 && item->via.n > 0;
-
-    mp_map(b, 8);
-    mp_cstr(b, "ip");
-    a->ip && *a->ip ? mp_cstr(b, a->ip) : mp_nil(b);
-    mp_cstr(b, "protocol");
-    a->protocol && *a->protocol ? mp_cstr(b, a->protocol) : mp_nil(b);
-    mp_cstr(b, "tls");
-    a->tls && *a->tls ? mp_cstr(b, a->tls) : mp_nil(b);
-    mp_cstr(b, "redirects");
-    mp_array(b, redirected ? 1 : 0);
-    if (redirected)
-        mp_str(b, item->via.p, item->via.n);
-    mp_cstr(b, "truncated");
-    mp_bool(b, a->error == FETCH_CUT || a->error == FETCH_TOO_LARGE);
-    mp_cstr(b, "via");
-    item->via.n ? mp_str(b, item->via.p, item->via.n) : mp_nil(b);
-    mp_cstr(b, "depth");
-    mp_uint(b, item->depth);
-    mp_cstr(b, "warc");
-    mp_nil(b);
-}
 
 static struct record_head head_of(const struct visit *v)
 {
@@ -242,7 +184,7 @@ static void visit_deliver(struct visit *v, struct buf *record)
 }
 
 /* Its record says why there is no page. */
-static void visit_failed(struct visit *v, const char *reason, const char *message)
+void visit_failed(struct visit *v, const char *reason, const char *message)
 {
     struct record_head h = head_of(v);
     struct buf record;
@@ -259,217 +201,6 @@ static void visit_failed(struct visit *v, const char *reason, const char *messag
     buf_release(&v->body);
     visit_deliver(v, &record);
     buf_release(&record);
-}
-
-/* ---- the answer ---- */
-
-static uint32_t retry_after_ms(trommel_str value, uint32_t attempt)
-{
-    uint64_t ms = (uint64_t)RETRY_MS << (attempt < 8 ? attempt - 1 : 7);
-    char text[16];
-
-    if (value.n && value.n < sizeof text) {
-        memcpy(text, value.p, value.n);
-        text[value.n] = 0;
-        char *end;
-        unsigned long s = strtoul(text, &end, 10);
-        if (end != text && !*end && s <= RETRY_MOST_MS / 1000) /* a date is left to the doubling delay */
-            ms = s * 1000ull;
-    }
-    return ms > RETRY_MOST_MS ? RETRY_MOST_MS : (uint32_t)ms;
-}
-
-static void visit_retry(struct visit *v, trommel_str retry_after)
-{
-    uint32_t ms = retry_after_ms(retry_after, v->item->attempt);
-
-    log_debug("%s: again in %u ms", v->url, ms);
-    visit_done(v, END_RETRIED, NULL, 0, ms);
-}
-
-/* Where a Location leads, normalised; 0 or an error. */
-static int redirect_target(struct visit *v, trommel_str location, struct arena *a, trommel_str *ret)
-{
-    if (!location.n)
-        return ERR_ABSENT;
-    return url_resolve(v->job->urls, str_of(v->url), location, a, ret);
-}
-
-static void visit_redirect(struct visit *v, const struct fetch_answer *answer)
-{
-    struct arena a;
-    trommel_str to;
-
-    arena_init(&a, 64 * KIB);
-    int rc = redirect_target(v, answer->location, &a, &to);
-    if (rc < 0)
-        visit_failed(v, "bad_redirect", "");
-    else if (v->item->redirects >= LIMIT_REDIRECTS)
-        visit_failed(v, "too_many_redirects", "");
-    else
-        visit_done(v, END_REDIRECTED, &(struct frontier_link){ to, 0 }, 1, 0);
-    arena_release(&a);
-}
-
-static void pool_feed(struct job *j);
-
-static void visit_to_chain(struct visit *v, struct fetch_answer *answer)
-{
-    struct job *j = v->job;
-
-    struct buf empty = BUF_INIT(v->body.max);
-    buf_release(&v->body);
-    v->body = *answer->body;
-    *answer->body = empty;
-    v->content_type = dup_str(answer->content_type);
-    v->content_encoding = dup_str(answer->content_encoding);
-    buf_add(&v->headers, answer->headers.p, answer->headers.n);
-    visit_move(v, VISIT_WAITING);
-    if (j->wait_last)
-        j->wait_last->wait_next = v;
-    else
-        j->wait_first = v;
-    j->wait_last = v;
-    pool_feed(j);
-}
-
-static void page_answered(struct visit *v, struct fetch_answer *a)
-{
-    int again = v->item->attempt < LIMIT_ATTEMPTS;
-    char reason[24];
-
-    if (a->error != FETCH_OK) {
-        if (a->transient && again)
-            visit_retry(v, a->retry_after);
-        else
-            visit_failed(v, fetch_error_name(a->error), a->message);
-    } else if ((a->status >= 301 && a->status <= 303) || a->status == 307 || a->status == 308) {
-        visit_redirect(v, a);
-    } else if (a->status >= 200 && a->status <= 299) {
-        visit_to_chain(v, a);
-    } else if ((a->status == 429 || a->status >= 500) && again) {
-        visit_retry(v, a->retry_after);
-    } else {
-        v->content_type = dup_str(a->content_type);
-        snprintf(reason, sizeof reason, "http_%d", a->status);
-        visit_failed(v, reason, "");
-    }
-}
-
-static void fetch_done(void *arg, struct fetch_answer *answer);
-
-static int visit_fetch(struct visit *v)
-{
-    struct fetch_request req = {
-        .url = str_of(v->url),
-        .fresh = v->item->host_last && !v->item->is_robots,
-        .identity = v->item->is_robots,
-        .body_bytes = v->item->is_robots ? LIMIT_ROBOTS_BYTES : 0,
-        .done = fetch_done,
-        .arg = v,
-    };
-
-    return fetch_start(v->job->fetch, &req);
-}
-
-/* Waits until there is room to fetch. */
-static void visit_hold(struct visit *v)
-{
-    v->wait_next = v->job->held;
-    v->job->held = v;
-    visit_move(v, VISIT_TAKEN);
-}
-
-/* robots.txt may move (RFC 9309 2.3.1.2: at least five hops); what is there then counts for this host. */
-static int robots_moved(struct visit *v, const struct fetch_answer *a)
-{
-    struct arena arena;
-    trommel_str to;
-    int moved = 0;
-
-    if (a->error != FETCH_OK || a->status < 301 || a->status > 308 || v->robots_hops >= LIMIT_REDIRECTS)
-        return 0;
-    arena_init(&arena, 64 * KIB);
-    if (redirect_target(v, a->location, &arena, &to) == 0) {
-        free(v->url);
-        v->url = dup_str(to);
-        v->robots_hops++;
-        int rc = visit_fetch(v);
-        if (rc == ERR_FULL)
-            visit_hold(v);
-        moved = rc == 0 || rc == ERR_FULL;
-    }
-    arena_release(&arena);
-    return moved;
-}
-
-/* Nobody answers, or with an error: the host's pages must not be fetched.  The last try is told. */
-static void robots_failed(struct visit *v, const struct fetch_answer *a, int status)
-{
-    struct job *j = v->job;
-    char why[WHY_BYTES];
-
-    if (status)
-        snprintf(why, sizeof why, "HTTP status %d", status);
-    else
-        snprintf(why, sizeof why, "%s%s%s", fetch_error_name(a->error), a->message && *a->message ? ": " : "",
-                 a->message ? a->message : "");
-    if (v->item->attempt < LIMIT_ATTEMPTS)
-        log_debug("%s: %s; asked again soon", v->url, why);
-    else if (j->counts.robots_unreachable++ < WARNED_HOSTS)
-        log_warn("%s: %s; nothing is fetched from a host whose robots.txt cannot be had", v->url, why);
-}
-
-static void robots_end(struct visit *v, int status, trommel_str body)
-{
-    struct job *j = v->job;
-    int rc = frontier_robots(j->frontier, &v->item, status, body, uv_now(&j->loop));
-
-    if (rc < 0)
-        job_stop(j, 1, "frontier in %s: cannot write (%s); free space there and run the same command again",
-                 j->dir, err_text(rc));
-    visit_move(v, VISIT_ENDED);
-    visit_free(v);
-}
-
-static void robots_answered(struct visit *v, struct fetch_answer *a)
-{
-    struct job *j = v->job;
-    int cut = a->error == FETCH_TOO_LARGE; /* what is within the limit counts (RFC 9309 2.5) */
-    int status = a->error == FETCH_OK || cut ? a->status : 0;
-    trommel_str body = { (const char *)a->body->data, a->body->len };
-
-    if (robots_moved(v, a))
-        return;
-    if (status >= 301 && status <= 308)
-        status = 404; /* too many hops: as if there were none (RFC 9309 2.3.1.2) */
-    j->counts.robots_fetched++;
-    if (status == 0 || status >= 500)
-        robots_failed(v, a, status);
-    robots_end(v, status, body);
-}
-
-static void fetch_done(void *arg, struct fetch_answer *answer)
-{
-    struct visit *v = arg;
-    struct job *j = v->job;
-
-    if (answer->error == FETCH_ABORTED) /* the job is closing; visit_abandon ends it */
-        return;
-    if (v->item->is_robots) {
-        robots_answered(v, answer);
-        return;
-    }
-    frontier_transferred(j->frontier, v->item, uv_now(&j->loop));
-    v->share = *answer->share;
-    *answer->share = NULL;
-    budget_settle(v->share, answer->body->len);
-    v->status = answer->status;
-    v->bytes = answer->body->len;
-    v->fetched_ms = clock_wall_ms();
-    j->counts.body_bytes += answer->body->len;
-    fetch_field(v, answer);
-    page_answered(v, answer);
 }
 
 /* ---- the chain ---- */
@@ -506,6 +237,26 @@ static void pool_feed(struct job *j)
         buf_release(&v->headers); /* the pool has its own copy of all of it */
         buf_release(&v->body);
     }
+}
+
+void visit_to_chain(struct visit *v, struct fetch_answer *answer)
+{
+    struct job *j = v->job;
+
+    struct buf empty = BUF_INIT(v->body.max);
+    buf_release(&v->body);
+    v->body = *answer->body;
+    *answer->body = empty;
+    v->content_type = visit_strdup(answer->content_type);
+    v->content_encoding = visit_strdup(answer->content_encoding);
+    buf_add(&v->headers, answer->headers.p, answer->headers.n);
+    visit_move(v, VISIT_WAITING);
+    if (j->wait_last)
+        j->wait_last->wait_next = v;
+    else
+        j->wait_first = v;
+    j->wait_last = v;
+    pool_feed(j);
 }
 
 /* Keeps the URLs of the record's links for the frontier. */
@@ -583,8 +334,8 @@ void visit_on_result(void *job, void *user, const struct pool_result *r)
     if (r->outcome != OUTCOME_OK) {
         job_count_reason(j, r->reason.p, r->reason.n);
         if (r->outcome == OUTCOME_QUARANTINED)
-            log_warn("%s: quarantined: stage %.*s: %.*s", v->url, (int)r->stage.n, r->stage.p, (int)r->reason.n,
-                     r->reason.p);
+            log_warn("%s: quarantined: stage %.*s: %.*s", v->url, (int)r->stage.n, r->stage.p,
+                     (int)r->reason.n, r->reason.p);
         if (r->outcome == OUTCOME_QUARANTINED || r->outcome == OUTCOME_FAILED)
             job_failure(j, v->item->url, r->reason.p, r->reason.n);
     }
@@ -630,7 +381,8 @@ static void visit_acked(struct visit *v)
 static void visit_sink_refused(struct visit *v, const char *message)
 {
     struct record_head h = head_of(v);
-    struct record_error e = { .stage = str_of("sink"), .reason = str_of("sink_refused"), .message = str_of(message) };
+    struct record_error e = { .stage = str_of("sink"), .reason = str_of("sink_refused"),
+                              .message = str_of(message) };
     struct buf record;
     uint32_t n = 0;
 
@@ -642,7 +394,8 @@ static void visit_sink_refused(struct visit *v, const char *message)
     h.reason = e.reason;
     job_count_reason(v->job, "sink_refused", 12);
     job_failure(v->job, v->item->url, "sink_refused", 12);
-    log_warn("%s: the sink refused its record: %s; it goes to the dead letters", v->url, message ? message : "");
+    log_warn("%s: the sink refused its record: %s; it goes to the dead letters", v->url,
+             message ? message : "");
     buf_init(&record, LIMIT_RECORD_BYTES);
     record_begin(&record, &h, &n);
     record_put_error(&record, &e, &n);
@@ -664,7 +417,8 @@ void visit_on_dead_ack(void *job, void *user, int how, const char *message)
     struct visit *v = user;
 
     if (how == TROMMEL_ACK_REFUSED) {
-        job_stop(job, 1, "%s/dead-letters: refused a record: %s", ((struct job *)job)->dir, message ? message : "");
+        job_stop(job, 1, "%s/dead-letters: refused a record: %s", ((struct job *)job)->dir,
+                 message ? message : "");
         return;
     }
     visit_acked(v);
@@ -727,10 +481,10 @@ static int visit_start(struct job *j)
         visit_hold(v);
         return rc;
     } else if (v->item->is_robots) {
-        robots_end(v, 0, (trommel_str){ 0 });
+        visit_robots_end(v, 0, (trommel_str){ 0 });
     } else {
         v->fetched_ms = clock_wall_ms();
-        fetch_field(v, &(struct fetch_answer){ .error = FETCH_OTHER });
+        visit_fetch_field(v, &(struct fetch_answer){ .error = FETCH_OTHER });
         frontier_transferred(j->frontier, v->item, uv_now(&j->loop));
         visit_failed(v, "bad_url", err_text(rc));
     }

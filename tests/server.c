@@ -553,10 +553,16 @@ static void t_type(struct conn *c)
 {
     char type_buf[200];
     const char *type = param(c, "type", "text/html", type_buf, sizeof type_buf);
-    const char *page = "<!doctype html><title>a small page</title><p>Some words that make a small page.";
+    static const char page[] =
+        "<!doctype html>\n<html lang=\"en\"><head><title>A small page</title></head><body><main><article>\n"
+        "<h1>A small page</h1>\n<p>The harbour was quiet that morning, and the two boats that had come in during "
+        "the night lay side by side at the old quay, their nets still wet.</p>\n<p>Nobody had expected them "
+        "before Thursday, so there was no one to take the lines, and the first who saw them was the baker on his "
+        "way home.</p>\n<p>He told it to everyone who came for bread, and by noon the whole town knew what they "
+        "had brought.</p>\n</article></main></body></html>\n";
     uint64_t ms = number(c, "ms", 0, 600000);
 
-    answer(c, 200, strpbrk(type, "\r\n") ? "text/html" : type, "", page, strlen(page), ms);
+    answer(c, 200, strpbrk(type, "\r\n") ? "text/html" : type, "", page, sizeof page - 1, ms);
 }
 
 static void t_status(struct conn *c)
