@@ -2,7 +2,8 @@
  *
  * Reads a job's folder (its records/), a folder of segments in the order in which they were written, single
  * files with or without checksums, compressed or not, and standard input.  What is whole is printed; what is
- * not is said with file and place, and reading goes on behind it.  A segment that is being written may be read. */
+ * not is said with file and place, and reading goes on behind it.  A segment that is being written may be
+ * read. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -36,8 +37,8 @@ static const char usage[] =
     "      --dead              the dead letters of a job's folder instead of its records\n"
     "  -h, --help\n"
     "\n"
-    "Exit status: 0 all was whole (half a record at the end of a segment that is being written is only said),\n"
-    "1 something was damaged or missing (it is named), 2 wrong usage, 3 could not write.\n";
+    "Exit status: 0 all was whole (half a record at the end of a segment that is being written is only\n"
+    "said), 1 something was damaged or missing (it is named), 2 wrong usage, 3 could not write.\n";
 
 enum format { FORMAT_JSON, FORMAT_MSGPACK, FORMAT_TABLE, FORMAT_COUNT };
 #define FIELDS_MAX 100
@@ -71,14 +72,16 @@ static int id_matches(const struct cat *c, const void *p, size_t n)
     for (size_t i = 0; i < v.len; i++) {
         char hex[3];
         snprintf(hex, sizeof hex, "%02x", v.p[i]);
-        if (tolower((unsigned char)c->id[2 * i]) != hex[0] || tolower((unsigned char)c->id[2 * i + 1]) != hex[1])
+        if (tolower((unsigned char)c->id[2 * i]) != hex[0] ||
+            tolower((unsigned char)c->id[2 * i + 1]) != hex[1])
             return 0;
     }
     return 1;
 }
 
 /* The bytes of the value at a path of map keys; 0 if it is not there. */
-static size_t value_at(const unsigned char *p, const unsigned char *end, const char *path, const unsigned char **ret)
+static size_t value_at(const unsigned char *p, const unsigned char *end, const char *path,
+                       const unsigned char **ret)
 {
     while (*path) {
         size_t k = strcspn(path, ".");
@@ -180,11 +183,12 @@ static int ends_with(const char *s, const char *end)
 static void lost_say(struct cat *c, const char *name, const struct segment_item *it, int torn)
 {
     if (torn && ends_with(name, SEGMENT_OPEN)) {
-        log_info("%s: the last %llu bytes are %s; they are left out", name, (unsigned long long)it->lost, it->what);
+        log_info("%s: the last %llu bytes are %s; they are left out", name, (unsigned long long)it->lost,
+                 it->what);
         return;
     }
-    log_warn("%s: at byte %llu: %s; %llu bytes are left out%s", name, (unsigned long long)it->offset, it->what,
-             (unsigned long long)it->lost, torn ? ", nothing follows" : "");
+    log_warn("%s: at byte %llu: %s; %llu bytes are left out%s", name, (unsigned long long)it->offset,
+             it->what, (unsigned long long)it->lost, torn ? ", nothing follows" : "");
     c->bad = 1;
 }
 
@@ -245,7 +249,8 @@ static int is_segment(const struct dirent *e)
     const char *at = strstr(e->d_name, ".msgpack");
 
     return e->d_name[0] != '.' && at &&
-           (!at[8] || !strcmp(at + 8, ".zst") || !strcmp(at + 8, SEGMENT_OPEN) || !strcmp(at + 8, ".zst" SEGMENT_OPEN));
+           (!at[8] || !strcmp(at + 8, ".zst") || !strcmp(at + 8, SEGMENT_OPEN) ||
+            !strcmp(at + 8, ".zst" SEGMENT_OPEN));
 }
 
 static int is_folder(const char *path)
@@ -266,8 +271,9 @@ static void cat_folder(struct cat *c, const char *dir, int in_job)
         return;
     }
     if (n == 0 && !in_job) {
-        log_error("%s: has neither segments (NAME.msgpack) nor a folder records; give the folder of a job or of its "
-                  "records", dir);
+        log_error("%s: has neither segments (NAME.msgpack) nor a folder records; give the folder of a "
+                  "job or of its records",
+                  dir);
         c->bad = 1;
     }
     for (int i = 0; i < n; i++) {
@@ -316,7 +322,8 @@ static int fields_parse(struct cat *c, const char *text)
     at = c->fields_text = strdup(text);
     while ((one = strsep(&at, ","))) {
         if (!*one || one[0] == '.' || strstr(one, "..") || c->n_fields == FIELDS_MAX) {
-            log_error("--fields: \"%s\" is no path of a field; write FIELD,FIELD.PART,… (at most %d)", one, FIELDS_MAX);
+            log_error("--fields: \"%s\" is no path of a field; write FIELD,FIELD.PART,… (at most %d)", one,
+                      FIELDS_MAX);
             return ERR_USAGE;
         }
         c->fields[c->n_fields++] = one;

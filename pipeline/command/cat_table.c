@@ -54,7 +54,8 @@ static size_t char_read(const char *s, size_t n, int *ret_width)
         return 1;
     }
     *ret_width = wcwidth(c);
-    if ((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff)
+    if ((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+        c == 0xfeff)
         *ret_width = -1;
     return k;
 }
@@ -152,8 +153,9 @@ static char *cell_title(const void *p, size_t n)
 
     if ((title.n && (code.n == 2 || !code.n)) || !code.n || (code.n == 2 && !memcmp(code.p, "ok", 2)))
         return text_clean(title);
-    int k = snprintf(line, sizeof line, "(%.*s%s%.*s)%s", (int)(code.n < 40 ? code.n : 40), code.p, reason.n ? ": " : "",
-                     (int)(reason.n < 100 ? reason.n : 100), reason.p ? reason.p : "", title.n ? " " : "");
+    int k = snprintf(line, sizeof line, "(%.*s%s%.*s)%s", (int)(code.n < 40 ? code.n : 40), code.p,
+                     reason.n ? ": " : "", (int)(reason.n < 100 ? reason.n : 100), reason.p ? reason.p : "",
+                     title.n ? " " : "");
     if (k > 0 && title.n)
         snprintf(line + k, sizeof line - (size_t)k, "%.*s", (int)(title.n < 120 ? title.n : 120), title.p);
     return text_clean((trommel_str){ line, strlen(line) });
@@ -177,7 +179,11 @@ static char *cell_spam(const void *p, size_t n)
 
     if (record_get(p, n, "spam.score", &v) < 0)
         return strdup("");
-    double d = v.type == MP_F64 ? v.u.d : v.type == MP_INT ? (double)v.u.i : v.type == MP_UINT ? (double)v.u.u : -1;
+    double d = -1;
+    if (v.type == MP_F64)
+        d = v.u.d;
+    else if (v.type == MP_INT || v.type == MP_UINT) /* 0 or 1 are the same either way */
+        d = (double)v.u.i;
     if (!(d >= 0 && d <= 1))
         return strdup("");
     snprintf(text, sizeof text, "%.2f", d);

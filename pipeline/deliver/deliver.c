@@ -1,12 +1,12 @@
 /* deliver: see deliver.h.
  *
  * A record is in one of two lists: `queue` (to be put, in order) or `given` (with the sink).  What the sink
- * acknowledges, from inside whatever call, goes to `acked` first and is told to the owner only when that call has
- * returned, so the owner may put more from its callback.  Calls into the sink come from timers and the
+ * acknowledges, from inside whatever call, goes to `acked` first and is told to the owner only when that call
+ * has returned, so the owner may put more from its callback.  Calls into the sink come from timers and the
  * descriptor only, never from deliver_put: the owner is never called back from inside its own call.
  *
- * Trouble (an error of put, or TROMMEL_ACK_AGAIN) starts a wait of 100 ms that doubles to 5 s; it ends with the
- * first record that is acknowledged as safe. */
+ * Trouble (an error of put, or TROMMEL_ACK_AGAIN) starts a wait of 100 ms that doubles to 5 s; it ends with
+ * the first record that is acknowledged as safe. */
 #include "deliver/deliver.h"
 
 #include <stdio.h>
@@ -295,7 +295,9 @@ static int32_t sink_put(struct deliver *d, struct entry **batch, uint32_t n)
 
     for (uint32_t i = 0; i < n; i++) {
         struct entry *e = batch[i];
-        recs[i] = (trommel_record){ .struct_size = sizeof *recs, .data = { (char *)e->data, e->n }, .key = { e->key, e->key_n } };
+        recs[i] = (trommel_record){ .struct_size = sizeof *recs,
+                                    .data = { (char *)e->data, e->n },
+                                    .key = { e->key, e->key_n } };
         memcpy(recs[i].id, e->id, RECORD_ID_BYTES);
         list_cut(&d->queue, e);
         list_push(&d->given, e);
@@ -442,14 +444,16 @@ int deliver_open(uv_loop_t *loop, const struct deliver_options *opt, struct deli
     return 0;
 }
 
-int deliver_put(struct deliver *d, const uint8_t id[RECORD_ID_BYTES], struct buf *record, trommel_str key, void *user)
+int deliver_put(struct deliver *d, const uint8_t id[RECORD_ID_BYTES], struct buf *record, trommel_str key,
+                void *user)
 {
     if (d->closing)
         return ERR_CLOSED;
     if (record->err)
         return record->err;
     struct entry *e = calloc(1, sizeof *e);
-    if (!e || (d->n_entries >= d->n_buckets && table_grow(d) < 0) || (key.n && !(e->key = strndup(key.p, key.n)))) {
+    if (!e || (d->n_entries >= d->n_buckets && table_grow(d) < 0) ||
+        (key.n && !(e->key = strndup(key.p, key.n)))) {
         entry_free(e);
         return ERR_NOMEM;
     }

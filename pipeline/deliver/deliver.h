@@ -20,7 +20,8 @@ struct deliver_options {
 };
 int deliver_open(uv_loop_t *loop, const struct deliver_options *opt, struct deliver **ret, struct err *err);
 /* Takes the bytes of *record (empties the buffer).  key: the host; copied. */
-int deliver_put(struct deliver *d, const uint8_t id[RECORD_ID_BYTES], struct buf *record, trommel_str key, void *user);
+int deliver_put(struct deliver *d, const uint8_t id[RECORD_ID_BYTES], struct buf *record, trommel_str key,
+                void *user);
 /* The frontier has these written down. */
 void deliver_committed(struct deliver *d, const uint8_t (*ids)[RECORD_ID_BYTES], uint32_t n);
 /* Records taken and not acknowledged. */
@@ -28,6 +29,7 @@ size_t deliver_pending(const struct deliver *d);
 /* NULL, or what is wrong with the sink at the moment ("disk full …"). */
 const char *deliver_trouble(const struct deliver *d);
 void deliver_flush(struct deliver *d);
-/* Closes; unacknowledged records are forgotten (their URLs are still queued).  done_fn when all handles are closed. */
+/* Closes; unacknowledged records are forgotten (their URLs are still queued).  done_fn when all handles are
+ * closed. */
 void deliver_close(struct deliver *d, uint32_t grace_ms, void (*done_fn)(void *arg), void *arg);
 #endif

@@ -151,23 +151,28 @@ static int table_check(const char *path, const trommel_sink *t, struct err *err)
     size_t least = offsetof(trommel_sink, close) + sizeof t->close;
 
     if (t->struct_size < least)
-        return err_set(err, ERR_REFUSED, "%s: struct_size is %u, this program needs at least %zu; compile the sink against "
-                       "this program's headers", path, t->struct_size, least);
+        return err_set(err, ERR_REFUSED,
+                       "%s: struct_size is %u, this program needs at least %zu; compile the sink against "
+                       "this program's headers",
+                       path, t->struct_size, least);
     if (t->abi_major != TROMMEL_SINK_ABI_MAJOR)
-        return err_set(err, ERR_REFUSED, "%s: abi_major is %u, this program speaks %u; compile the sink against this "
-                       "program's headers", path, t->abi_major, TROMMEL_SINK_ABI_MAJOR);
+        return err_set(err, ERR_REFUSED,
+                       "%s: abi_major is %u, this program speaks %u; compile the sink against this "
+                       "program's headers",
+                       path, t->abi_major, TROMMEL_SINK_ABI_MAJOR);
     if (t->min_host_minor > TROMMEL_SINK_ABI_MINOR)
-        return err_set(err, ERR_REFUSED, "%s: min_host_minor is %u, this program has %u; use a newer program", path,
-                       t->min_host_minor, TROMMEL_SINK_ABI_MINOR);
+        return err_set(err, ERR_REFUSED, "%s: min_host_minor is %u, this program has %u; use a newer program",
+                       path, t->min_host_minor, TROMMEL_SINK_ABI_MINOR);
     if (!t->id || !t->schemes)
         return err_set(err, ERR_REFUSED, "%s: %s is not set; mend the sink", path, t->id ? "schemes" : "id");
     if (!t->open || !t->put || !t->close)
         return err_set(err, ERR_REFUSED, "%s: the function %s is not set; mend the sink", path,
                        !t->open ? "open" : !t->put ? "put" : "close");
     if (t->n_opts && (!t->opts || t->opt_size < sizeof(trommel_opt) || t->n_opts > OPTS_MAX))
-        return err_set(err, ERR_REFUSED, "%s: opt_size is %u and n_opts %u, this program needs at least %zu and at most %d; "
-                       "compile the sink against this program's headers", path, t->opt_size, t->n_opts,
-                       sizeof(trommel_opt), OPTS_MAX);
+        return err_set(err, ERR_REFUSED,
+                       "%s: opt_size is %u and n_opts %u, this program needs at least %zu and at most %d; "
+                       "compile the sink against this program's headers",
+                       path, t->opt_size, t->n_opts, sizeof(trommel_opt), OPTS_MAX);
     return 0;
 }
 
@@ -184,15 +189,19 @@ static int table_get(const char *path, const trommel_sink **ret, struct err *err
         return err_set(err, ERR_REFUSED, "%s: cannot be loaded (%s)", path, dlerror());
     *(void **)&entry = dlsym(so, "trommel_sink_entry");
     if (!entry)
-        return err_set(err, ERR_REFUSED, "%s: has no trommel_sink_entry; end it with TROMMEL_SINK = { … }", path);
+        return err_set(err, ERR_REFUSED, "%s: has no trommel_sink_entry; end it with TROMMEL_SINK = { … }",
+                       path);
     *ret = entry(TROMMEL_SINK_ABI_MAJOR);
     if (!*ret)
-        return err_set(err, ERR_REFUSED, "%s: does not speak major %u of the contract of sinks; compile it against this "
-                       "program's headers", path, TROMMEL_SINK_ABI_MAJOR);
+        return err_set(err, ERR_REFUSED,
+                       "%s: does not speak major %u of the contract of sinks; compile it against this "
+                       "program's headers",
+                       path, TROMMEL_SINK_ABI_MAJOR);
     return table_check(path, *ret, err);
 }
 
-static int try_file(const char *dir, const char *name, const char *scheme, const trommel_sink **ret, struct err *err)
+static int try_file(const char *dir, const char *name, const char *scheme, const trommel_sink **ret,
+                    struct err *err)
 {
     char path[PATH_MAX];
 
@@ -205,7 +214,8 @@ static int try_file(const char *dir, const char *name, const char *scheme, const
     return rc;
 }
 
-static int scheme_find(const struct parts *p, const char *text, const char *dir, const trommel_sink **ret, struct err *err)
+static int scheme_find(const struct parts *p, const char *text, const char *dir, const trommel_sink **ret,
+                       struct err *err)
 {
     char *names[SINKS_MAX], list[600] = "";
     int rc = try_file(dir, p->scheme, p->scheme, ret, err);
@@ -215,7 +225,8 @@ static int scheme_find(const struct parts *p, const char *text, const char *dir,
         return rc;
     n = dir_list(dir, names);
     for (size_t i = 0; i < n; i++) {
-        if (rc == ERR_ABSENT && strcmp(names[i], p->scheme) && try_file(dir, names[i], p->scheme, ret, NULL) == 0)
+        if (rc == ERR_ABSENT && strcmp(names[i], p->scheme) &&
+            try_file(dir, names[i], p->scheme, ret, NULL) == 0)
             rc = 0;
         if (at + strlen(names[i]) + 3 < sizeof list)
             at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", at ? ", " : "", names[i]);
@@ -224,7 +235,9 @@ static int scheme_find(const struct parts *p, const char *text, const char *dir,
     if (rc == 0)
         return 0;
     if (!n)
-        return err_set(err, ERR_USAGE, "no sink for %s: is installed; there is none in %s: build or install them", p->scheme, dir);
+        return err_set(err, ERR_USAGE,
+                       "no sink for %s: is installed; there is none in %s: build or install them", p->scheme,
+                       dir);
     return err_set(err, ERR_USAGE, "no sink for %s: is installed; there are: %s%s%.200s%s", p->scheme, list,
                    is_folder(text) ? " (for the folder write file:" : "", is_folder(text) ? text : "",
                    is_folder(text) ? ")" : "");
@@ -288,8 +301,8 @@ static int opts_default(struct sink *s, struct err *err)
         if (s->has[i])
             continue;
         if (row->flags & TROMMEL_OPT_REQUIRED)
-            return err_set(err, ERR_USAGE, "%s: the option %s must be given: ?%s=… (%s)", s->name, row->key, row->key,
-                           row->help ? row->help : "");
+            return err_set(err, ERR_USAGE, "%s: the option %s must be given: ?%s=… (%s)", s->name, row->key,
+                           row->key, row->help ? row->help : "");
         if (!row->dflt)
             continue;
         int rc = option_parse(row, row->dflt, &s->values[i], err);

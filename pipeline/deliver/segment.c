@@ -360,7 +360,8 @@ static enum segment_event frame_skip(struct segment *s, struct segment_item *ret
 
 /* The file's end inside a record or frame, or nothing but bytes that are no record up to there.  whole: it
  * begins with something that was written to its end, so it is no torn write. */
-static enum segment_event tail(struct segment *s, struct segment_item *ret, uint64_t from, const char *what, int whole)
+static enum segment_event tail(struct segment *s, struct segment_item *ret, uint64_t from, const char *what,
+                               int whole)
 {
     uint64_t end = s->zstd ? s->raw_end : s->window_off + s->len;
 
@@ -372,8 +373,8 @@ static enum segment_event tail(struct segment *s, struct segment_item *ret, uint
     return lost(ret, s->zstd || whole ? SEGMENT_DAMAGE : SEGMENT_TORN, from, end, what);
 }
 
-/* Where a record may begin, seen from p with at least SEGMENT_TRAILER bytes: at p, if the map's first key is "v" as in
- * all of ours; behind p, if a checksum stands there; -1: not here. */
+/* Where a record may begin, seen from p with at least SEGMENT_TRAILER bytes: at p, if the map's first key is
+ * "v" as in all of ours; behind p, if a checksum stands there; -1: not here. */
 static long record_guess(const unsigned char *p)
 {
     size_t head = p[0] == 0xde ? 3 : p[0] == 0xdf ? 5 : 1;

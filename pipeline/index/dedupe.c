@@ -174,7 +174,8 @@ static unsigned candidates(struct dedupe *d, const struct sketch *s, uint32_t be
     d->n_voted = 0;
     for (uint32_t k = 0; k < s->n_sections; k++)
         for (unsigned h = 0; h < s->sections[k].n; h++) {
-            unsigned found = postings_get(&d->postings, s->sections[k].hashes[h], s->sections[k].width, pages);
+            unsigned found =
+                postings_get(&d->postings, s->sections[k].hashes[h], s->sections[k].width, pages);
             for (unsigned i = 0; i < found; i++)
                 vote(d, pages[i]);
         }
@@ -347,7 +348,8 @@ static void page_drop(struct dedupe *d, uint32_t i)
 }
 
 /* Puts a page into the index with its verdict. */
-static int page_add(struct dedupe *d, const struct journal_entry *e, const struct sketch *s, uint32_t of, uint32_t *ret)
+static int page_add(struct dedupe *d, const struct journal_entry *e, const struct sketch *s, uint32_t of,
+                    uint32_t *ret)
 {
     uint32_t i = page_new(d);
     struct page *p = i == NONE ? NULL : &d->pages[i];
@@ -384,7 +386,8 @@ static int page_add(struct dedupe *d, const struct journal_entry *e, const struc
 
 /* ---- the interface ------------------------------------------------------------------------------ */
 
-static uint32_t verdict_make(struct dedupe *d, const uint8_t *id, const struct sketch *s, struct dedupe_verdict *v)
+static uint32_t verdict_make(struct dedupe *d, const uint8_t *id, const struct sketch *s,
+                             struct dedupe_verdict *v)
 {
     uint32_t of = table_find(d, &d->exacts, KEY_EXACT, s->exact);
 
@@ -401,7 +404,8 @@ static uint32_t verdict_make(struct dedupe *d, const uint8_t *id, const struct s
     return of;
 }
 
-int dedupe_claim(struct dedupe *d, const uint8_t id[RECORD_ID_BYTES], trommel_str sketch, struct dedupe_verdict *ret)
+int dedupe_claim(struct dedupe *d, const uint8_t id[RECORD_ID_BYTES], trommel_str sketch,
+                 struct dedupe_verdict *ret)
 {
     struct sketch s;
     uint32_t i, of;
@@ -426,7 +430,8 @@ int dedupe_claim(struct dedupe *d, const uint8_t id[RECORD_ID_BYTES], trommel_st
     if (d->n_used < PAGES_MAX)
         return page_add(d, &e, &s, of, &i);
     if (!d->full_said++)
-        log_warn("dedupe: %u pages are known, the maximum; further ones are compared with these only", PAGES_MAX);
+        log_warn("dedupe: %u pages are known, the maximum; further ones are compared with these only",
+                 PAGES_MAX);
     return 0;
 }
 
@@ -451,7 +456,8 @@ int dedupe_commit(struct dedupe *d, const uint8_t id[RECORD_ID_BYTES])
     if (p->state == COMMITTED)
         return 0;
     if (d->journal) {
-        struct journal_entry e = { .verdict = p->verdict, .sketch = { (const char *)p->sketch, p->sketch_n } };
+        struct journal_entry e = { .verdict = p->verdict,
+                                   .sketch = { (const char *)p->sketch, p->sketch_n } };
         memcpy(e.id, id, RECORD_ID_BYTES);
         rc = journal_add(d->journal, &e);
     }

@@ -80,8 +80,8 @@ static int read_whole(int fd, struct buf *b)
 }
 
 /* Gives out the whole entries of b and consumes them.  Sets *stop when what follows can't be an entry. */
-static int entries_take(struct journal *j, struct buf *b, int (*fn)(void *, const struct journal_entry *), void *arg,
-                        int *stop)
+static int entries_take(struct journal *j, struct buf *b, int (*fn)(void *, const struct journal_entry *),
+                        void *arg, int *stop)
 {
     size_t at = 0;
     int rc = 0;
@@ -97,8 +97,10 @@ static int entries_take(struct journal *j, struct buf *b, int (*fn)(void *, cons
         }
         if (b->len - at - HEAD < n)
             break;
-        if (crc32_z(0, p, (size_t)n) != sketch_number(b->data + at + 4, 4) || entry_read(p, (size_t)n, &e) < 0)
-            log_warn("%s: the entry at byte %llu is damaged and left out", j->path, (unsigned long long)(j->end + at));
+        if (crc32_z(0, p, (size_t)n) != sketch_number(b->data + at + 4, 4) ||
+            entry_read(p, (size_t)n, &e) < 0)
+            log_warn("%s: the entry at byte %llu is damaged and left out", j->path,
+                     (unsigned long long)(j->end + at));
         else
             rc = fn(arg, &e);
         at += HEAD + (size_t)n;
@@ -108,7 +110,8 @@ static int entries_take(struct journal *j, struct buf *b, int (*fn)(void *, cons
     return rc;
 }
 
-static int replay(struct journal *j, int (*fn)(void *, const struct journal_entry *), void *arg, struct err *err)
+static int replay(struct journal *j, int (*fn)(void *, const struct journal_entry *), void *arg,
+                  struct err *err)
 {
     struct buf b = BUF_INIT(4 * READ_BYTES);
     int more, stop = 0, rc = 0;
@@ -119,7 +122,8 @@ static int replay(struct journal *j, int (*fn)(void *, const struct journal_entr
             rc = entries_take(j, &b, fn, arg, &stop);
     } while (more > 0 && rc == 0 && !stop);
     if (more < 0)
-        rc = err_set(err, more, "%s: cannot be read (%s)", j->path, more == ERR_IO ? strerror(errno) : err_text(more));
+        rc = err_set(err, more, "%s: cannot be read (%s)", j->path,
+                     more == ERR_IO ? strerror(errno) : err_text(more));
     else if (rc < 0)
         err_set(err, rc, "%s: %s", j->path, err_text(rc));
     buf_release(&b);
@@ -131,7 +135,8 @@ static int tail_cut(struct journal *j, struct err *err)
     off_t size = lseek(j->fd, 0, SEEK_END);
 
     if (size >= 0 && (uint64_t)size > j->end)
-        log_warn("%s: cut off %lld bytes that a crash had left unfinished", j->path, (long long)size - (long long)j->end);
+        log_warn("%s: cut off %lld bytes that a crash had left unfinished", j->path,
+                 (long long)size - (long long)j->end);
     if (size < 0 || ((uint64_t)size > j->end && ftruncate(j->fd, (off_t)j->end) < 0))
         return err_set(err, ERR_IO, "%s: its torn tail cannot be cut off (%s)", j->path, strerror(errno));
     return 0;
@@ -145,7 +150,8 @@ static int head_check(struct journal *j, struct err *err)
     if (n < 0)
         return err_set(err, ERR_IO, "%s: cannot be read (%s)", j->path, strerror(errno));
     if (n == 8 && memcmp(magic, MAGIC, 8))
-        return err_set(err, ERR_CORRUPT, "%s: is no dedupe index of this version; move it away to begin a new one", j->path);
+        return err_set(err, ERR_CORRUPT,
+                       "%s: is no dedupe index of this version; move it away to begin a new one", j->path);
     if (n < 8 && (ftruncate(j->fd, 0) < 0 || pwrite(j->fd, MAGIC, 8, 0) != 8))
         return err_set(err, ERR_IO, "%s: cannot write (%s); free space there", j->path, strerror(errno));
     j->end = 8;
@@ -153,8 +159,8 @@ static int head_check(struct journal *j, struct err *err)
     return 0;
 }
 
-int journal_open(const char *path, int (*fn)(void *arg, const struct journal_entry *e), void *arg, struct journal **ret,
-                 struct err *err)
+int journal_open(const char *path, int (*fn)(void *arg, const struct journal_entry *e), void *arg,
+                 struct journal **ret, struct err *err)
 {
     struct journal *j = calloc(1, sizeof *j);
     int rc;

@@ -17,8 +17,8 @@ struct journal_entry {
 struct journal;
 /* Opens or makes the file and gives every whole entry to fn; a torn tail is cut, a damaged entry is left out
  * and said.  fn returns 0 or an error, which ends it. */
-int journal_open(const char *path, int (*fn)(void *arg, const struct journal_entry *e), void *arg, struct journal **ret,
-                 struct err *err);
+int journal_open(const char *path, int (*fn)(void *arg, const struct journal_entry *e), void *arg,
+                 struct journal **ret, struct err *err);
 /* Buffers an entry.  ERR_LIMIT when too much waits (the disk has been full for long). */
 int journal_add(struct journal *j, const struct journal_entry *e);
 /* Writes what is buffered, whole or not at all. */

@@ -23,19 +23,30 @@
 #define CHECKPOINT_NS 1000000000u
 #define BATCHES_WAITING 4 /* so many batches may fill up while one is written */
 
-enum { OPT_ROTATE_BYTES, OPT_ROTATE_SECONDS, OPT_COMPRESS, OPT_LEVEL, OPT_SYNC, OPT_BATCH_BYTES, OPT_LINGER_MS };
+enum {
+    OPT_ROTATE_BYTES,
+    OPT_ROTATE_SECONDS,
+    OPT_COMPRESS,
+    OPT_LEVEL,
+    OPT_SYNC,
+    OPT_BATCH_BYTES,
+    OPT_LINGER_MS
+};
 static const trommel_opt opts[] = {
-    [OPT_ROTATE_BYTES] = { "rotate_bytes", TROMMEL_T_I64, 0, "1073741824", "A segment of this size is closed; 0: never.",
-                           NULL, 0, 1e15, "bytes" },
-    [OPT_ROTATE_SECONDS] = { "rotate_seconds", TROMMEL_T_I64, 0, "3600", "A segment of this age is closed; 0: never.",
-                             NULL, 0, 1e9, "seconds" },
-    [OPT_COMPRESS] = { "compress", TROMMEL_T_STR, 0, "none", "How segments are compressed.", "none|zstd", 0, 0, NULL },
+    [OPT_ROTATE_BYTES] = { "rotate_bytes", TROMMEL_T_I64, 0, "1073741824",
+                           "A segment of this size is closed; 0: never.", NULL, 0, 1e15, "bytes" },
+    [OPT_ROTATE_SECONDS] = { "rotate_seconds", TROMMEL_T_I64, 0, "3600",
+                             "A segment of this age is closed; 0: never.", NULL, 0, 1e9, "seconds" },
+    [OPT_COMPRESS] = { "compress", TROMMEL_T_STR, 0, "none", "How segments are compressed.", "none|zstd", 0,
+                       0, NULL },
     [OPT_LEVEL] = { "level", TROMMEL_T_I64, 0, "3", "Level of zstd.", NULL, 1, 19, NULL },
-    [OPT_SYNC] = { "sync", TROMMEL_T_STR, 0, "batch", "batch: acknowledged when it is on the disk; none: when it is written.",
-                   "none|batch", 0, 0, NULL },
-    [OPT_BATCH_BYTES] = { "batch_bytes", TROMMEL_T_I64, 0, "1048576", "A batch of this size is written at once.", NULL, 1,
-                          67108864, "bytes" },
-    [OPT_LINGER_MS] = { "linger_ms", TROMMEL_T_I64, 0, "50", "How long a batch waits for more.", NULL, 0, 60000, "ms" },
+    [OPT_SYNC] = { "sync", TROMMEL_T_STR, 0, "batch",
+                   "batch: acknowledged when it is on the disk; none: when it is written.", "none|batch", 0,
+                   0, NULL },
+    [OPT_BATCH_BYTES] = { "batch_bytes", TROMMEL_T_I64, 0, "1048576",
+                          "A batch of this size is written at once.", NULL, 1, 67108864, "bytes" },
+    [OPT_LINGER_MS] = { "linger_ms", TROMMEL_T_I64, 0, "50", "How long a batch waits for more.", NULL, 0,
+                        60000, "ms" },
 };
 
 struct batch {
@@ -240,7 +251,8 @@ static int32_t put(void *self, const trommel_record *recs, uint32_t n)
         else if (f->filling.n >= f->batch_bytes * BATCHES_WAITING)
             break;
         else if (batch_add(f, &recs[i]) < 0)
-            return i ? (int32_t)i : refuse(f, "out of memory for a batch of records; lower batch_bytes or --budget");
+            return i ? (int32_t)i
+                     : refuse(f, "out of memory for a batch of records; lower batch_bytes or --budget");
     }
     if (f->filling.n >= f->batch_bytes)
         advance(f);
@@ -389,7 +401,8 @@ TROMMEL_SINK = {
     TROMMEL_SINK_HEAD,
     .id = "file",
     .version = "1.0.0",
-    .summary = "Segments of msgpack in a folder, each record with its checksum; rotated, compressed if asked for.",
+    .summary =
+        "Segments of msgpack in a folder, each record with its checksum; rotated, compressed if asked for.",
     .license = "MIT",
     .schemes = "file",
     .guarantee = TROMMEL_EXACTLY_ONCE,

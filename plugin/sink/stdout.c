@@ -25,8 +25,8 @@
 
 enum { OPT_FORMAT };
 static const trommel_opt opts[] = {
-    [OPT_FORMAT] = { "format", TROMMEL_T_STR, 0, "json", "json: one record a line; msgpack: one behind the other.",
-                     "json|msgpack", 0, 0, NULL },
+    [OPT_FORMAT] = { "format", TROMMEL_T_STR, 0, "json",
+                     "json: one record a line; msgpack: one behind the other.", "json|msgpack", 0, 0, NULL },
 };
 
 struct item {

@@ -12,4 +12,5 @@ static void close_sink(void *self, uint32_t grace_ms)
     (void)self, (void)grace_ms;
 }
 
-TROMMEL_SINK = { TROMMEL_SINK_HEAD, .id = "halved", .schemes = "halved", .open = open_sink, .close = close_sink };
+TROMMEL_SINK = { TROMMEL_SINK_HEAD, .id = "halved", .schemes = "halved", .open = open_sink,
+                 .close = close_sink };

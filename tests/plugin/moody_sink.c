@@ -1,4 +1,5 @@
-/* moody_sink: a sink that behaves as its options say: full, broken, slow, refusing; for the tests of deliver. */
+/* moody_sink: a sink that behaves as its options say: full, broken, slow, refusing; for the tests of deliver.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +8,11 @@
 enum { OPT_FAIL, OPT_AGAIN, OPT_TAKE, OPT_LATE, OPT_REFUSE, OPT_SILENT };
 static const trommel_opt opts[] = {
     [OPT_FAIL] = { "fail", TROMMEL_T_I64, 0, "0", "So many calls of put fail first.", NULL, 0, 1000, NULL },
-    [OPT_AGAIN] = { "again", TROMMEL_T_I64, 0, "0", "So many records are given back first.", NULL, 0, 1e6, NULL },
+    [OPT_AGAIN] = { "again", TROMMEL_T_I64, 0, "0", "So many records are given back first.", NULL, 0, 1e6,
+                    NULL },
     [OPT_TAKE] = { "take", TROMMEL_T_I64, 0, "1000", "Takes so many at a time.", NULL, 0, 1000, NULL },
-    [OPT_LATE] = { "late", TROMMEL_T_BOOL, 0, "false", "Acknowledges from poll, not from put.", NULL, 0, 0, NULL },
+    [OPT_LATE] = { "late", TROMMEL_T_BOOL, 0, "false", "Acknowledges from poll, not from put.", NULL, 0, 0,
+                   NULL },
     [OPT_REFUSE] = { "refuse", TROMMEL_T_I64, 0, "0", "Refuses every such record.", NULL, 0, 1000, NULL },
     [OPT_SILENT] = { "silent", TROMMEL_T_BOOL, 0, "false", "Never acknowledges.", NULL, 0, 0, NULL },
 };

@@ -1,4 +1,5 @@
-/* other_major_sink: speaks a major of the contract that does not exist; must be refused before it is loaded. */
+/* other_major_sink: speaks a major of the contract that does not exist; must be refused before it is loaded.
+ */
 #include <stdlib.h>
 #include <trommel/sink.h>
 

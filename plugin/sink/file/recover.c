@@ -50,7 +50,8 @@ int folder_open(const char *dir, int *ret_dir_fd, int *ret_lock_fd, struct fault
     char pid[32] = "";
 
     if (make_path(dir) < 0)
-        return fault_set(f, errno, "%s: cannot make the folder (%s); give another --out", dir, strerror(errno));
+        return fault_set(f, errno, "%s: cannot make the folder (%s); give another --out", dir,
+                         strerror(errno));
     int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0)
         return fault_set(f, errno, "%s: %s; give a folder as --out", dir, strerror(errno));
@@ -58,8 +59,9 @@ int folder_open(const char *dir, int *ret_dir_fd, int *ret_lock_fd, struct fault
     if (fd < 0) {
         int code = errno;
         close(dir_fd);
-        return fault_set(f, code, "%s/.lock: cannot make it (%s); make the folder writable, or give another --out", dir,
-                         strerror(code));
+        return fault_set(f, code,
+                         "%s/.lock: cannot make it (%s); make the folder writable, or give another --out",
+                         dir, strerror(code));
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         int code = errno;
@@ -68,7 +70,8 @@ int folder_open(const char *dir, int *ret_dir_fd, int *ret_lock_fd, struct fault
         pid[strspn(pid, "0123456789")] = '\0';
         close(fd);
         close(dir_fd);
-        return fault_set(f, code, "%s: another job writes there (process %s); wait for its end, or give another --out",
+        return fault_set(f, code,
+                         "%s: another job writes there (process %s); wait for its end, or give another --out",
                          dir, pid[0] ? pid : "unknown");
     }
     int k = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
@@ -101,7 +104,8 @@ static uint64_t get64(const unsigned char *p)
 
 static int by_seq(const void *a, const void *b)
 {
-    const struct held_entry *x = *(const struct held_entry *const *)a, *y = *(const struct held_entry *const *)b;
+    const struct held_entry *x = *(const struct held_entry *const *)a,
+                            *y = *(const struct held_entry *const *)b;
 
     return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
@@ -210,7 +214,8 @@ static void checkpoint_read(int dir_fd, struct place *at, struct list *l)
         return;
     if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < 128 * 1024 * 1024) {
         unsigned char *p = malloc((size_t)st.st_size);
-        if (p && read(fd, p, (size_t)st.st_size) == st.st_size && checkpoint_parse(p, (size_t)st.st_size, at, l) < 0)
+        if (p && read(fd, p, (size_t)st.st_size) == st.st_size &&
+            checkpoint_parse(p, (size_t)st.st_size, at, l) < 0)
             *at = (struct place){ 0 };
         free(p);
     }
@@ -292,7 +297,8 @@ struct scan {
     int damaged;
 };
 
-static void say(const struct recovery *r, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void say(const struct recovery *r, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static void say(const struct recovery *r, int level, const char *fmt, ...)
 {
     char line[700];
@@ -337,8 +343,9 @@ static int segment_scan(int fd, uint64_t from, struct list *l, struct scan *sc, 
                 l->n = batch;
         } else {
             sc->damaged = 1;
-            say(r, 1, "%s: at byte %llu %s (%llu bytes); they stay where they are, records behind them are read", sc->path,
-                (unsigned long long)item.offset, item.what, (unsigned long long)item.lost);
+            say(r, 1,
+                "%s: at byte %llu %s (%llu bytes); they stay where they are, records behind them are read",
+                sc->path, (unsigned long long)item.offset, item.what, (unsigned long long)item.lost);
         }
     }
     segment_free(s);
@@ -351,13 +358,14 @@ static int tail_cut(int fd, const struct scan *sc, const struct recovery *r)
 
     if (fstat(fd, &st) < 0 || ftruncate(fd, (off_t)sc->torn_at) < 0)
         return -1;
-    say(r, 1, "%s: cut off %lld bytes of a write that a crash had left unfinished; its pages come again", sc->path,
-        (long long)st.st_size - (long long)sc->torn_at);
+    say(r, 1, "%s: cut off %lld bytes of a write that a crash had left unfinished; its pages come again",
+        sc->path, (long long)st.st_size - (long long)sc->torn_at);
     return 0;
 }
 
 /* An open segment becomes the one that is written on, or a closed one. */
-static int segment_adopt(struct writer *w, const struct found *one, int fd, const struct scan *sc, int last, struct fault *f)
+static int segment_adopt(struct writer *w, const struct found *one, int fd, const struct scan *sc, int last,
+                         struct fault *f)
 {
     off_t end = lseek(fd, 0, SEEK_END);
 
@@ -374,8 +382,8 @@ static int segment_adopt(struct writer *w, const struct found *one, int fd, cons
     return 0;
 }
 
-static int segment_recover(struct writer *w, const struct found *one, int last, const struct place *from, struct list *l,
-                           const struct recovery *r, struct fault *f)
+static int segment_recover(struct writer *w, const struct found *one, int last, const struct place *from,
+                           struct list *l, const struct recovery *r, struct fault *f)
 {
     char name[80], path[4200];
     struct scan sc = { .path = path };
@@ -403,7 +411,8 @@ static int segment_recover(struct writer *w, const struct found *one, int last, 
         goto failed;
     return segment_adopt(w, one, fd, &sc, last, f);
 failed:
-    fault_set(f, errno, "%s: cannot be recovered (%s); see to the disk, or give another --out", path, strerror(errno));
+    fault_set(f, errno, "%s: cannot be recovered (%s); see to the disk, or give another --out", path,
+              strerror(errno));
     if (fd >= 0)
         close(fd);
     return f->code;

@@ -43,8 +43,8 @@ static const char *mend(int code)
 
 static int writer_fault(const struct writer *w, struct fault *f, int code, const char *doing)
 {
-    return fault_set(f, code, "%s/%s" SEGMENT_OPEN ": cannot %s (%s); %s", w->dir, w->name, doing, strerror(code),
-                     mend(code));
+    return fault_set(f, code, "%s/%s" SEGMENT_OPEN ": cannot %s (%s); %s", w->dir, w->name, doing,
+                     strerror(code), mend(code));
 }
 
 static uint64_t mono_ns(void)

@@ -194,7 +194,8 @@ static void test_limit_count_id_and_fields_do_not_choose(void **state)
     assert_int_equal(cat(&out, "--count", dir, NULL), 0);
     assert_string_equal(out, "30\n");
     free(out);
-    assert_int_equal(cat(&out, "--id", "11000000A5a5a5a5a5a5a5a5a5a5a5a5", "--fields", "v,no.such", dir, NULL), 0);
+    assert_int_equal(
+        cat(&out, "--id", "11000000A5a5a5a5a5a5a5a5a5a5a5a5", "--fields", "v,no.such", dir, NULL), 0);
     assert_string_equal(out, "{\"v\":1}\n");
     free(out);
 }
@@ -271,7 +272,8 @@ static void put_map(struct buf *b, const char *key, const char *sub, const char 
     mp_cstr(b, value);
 }
 
-static void row_add(struct buf *all, int i, const char *url, const char *layout, const char *title, const char *relation)
+static void row_add(struct buf *all, int i, const char *url, const char *layout, const char *title,
+                    const char *relation)
 {
     struct buf r = BUF_INIT(10000);
 
@@ -301,9 +303,12 @@ static void test_the_table_breaks_its_columns_or_the_terminal(void **state)
     char *out;
 
     row_add(&all, 0, "https://a.example/1", "article", "Plain", "unique");
-    row_add(&all, 1, "https://a.example/a/very/long/path/that/never/seems/to/end/at/all.html", "documentation",
-            "東京都は日本の首都である東京都は日本の首都である東京都は日本の首都である東京都は日本の首都である", "near");
-    row_add(&all, 2, "https://a.example/3", "article", "evil \x1b[31mred\x07\n\xe2\x80\xae title\xff\xfe", "part");
+    row_add(
+        &all, 1, "https://a.example/a/very/long/path/that/never/seems/to/end/at/all.html", "documentation",
+        "東京都は日本の首都である東京都は日本の首都である東京都は日本の首都である東京都は日本の首都である",
+        "near");
+    row_add(&all, 2, "https://a.example/3", "article", "evil \x1b[31mred\x07\n\xe2\x80\xae title\xff\xfe",
+            "part");
     file_write(in(dir, "t.msgpack"), all.data, all.len);
     buf_release(&all);
     setenv("COLUMNS", "80", 1);

@@ -1,4 +1,5 @@
-/* deliver: every record is answered exactly once, whatever the sink's mood; SINK strings and their refusals. */
+/* deliver: every record is answered exactly once, whatever the sink's mood; SINK strings and their refusals.
+ */
 #include "tests/unit/deliver/sink_fixture.h"
 
 #include "base/log.h"
@@ -73,7 +74,8 @@ static void owner_put(struct owner *o, int from, int to)
 
         id_of(i, id);
         o->in_put = 1;
-        assert_int_equal(deliver_put(o->d, id, &b, (trommel_str){ "host.example", 12 }, (void *)(intptr_t)i), 0);
+        assert_int_equal(deliver_put(o->d, id, &b, (trommel_str){ "host.example", 12 }, (void *)(intptr_t)i),
+                         0);
         o->in_put = 0;
         assert_null(b.data);
     }
@@ -250,7 +252,8 @@ static void test_a_sink_that_is_not_there_is_not_named_with_those_that_are(void 
 {
     char *dir = strdup(built("sink"));
 
-    refused("kafka://localhost:9092/pages", dir, "no sink for kafka: is installed; there are: ", "file, null, stdout");
+    refused("kafka://localhost:9092/pages", dir,
+            "no sink for kafka: is installed; there are: ", "file, null, stdout");
     refused("file:/tmp/x", "/no/such/folder", "no sink for file: is installed", "/no/such/folder");
     refused("", dir, "no sink is named", "");
     free(dir);
@@ -260,7 +263,8 @@ static void test_wrong_options_are_not_named(void **state)
 {
     char *dir = strdup(built("sink"));
 
-    refused("file:/tmp/none?colour=red", dir, "file:/tmp/none: has no option colour; its options: rotate_bytes", "linger_ms");
+    refused("file:/tmp/none?colour=red", dir,
+            "file:/tmp/none: has no option colour; its options: rotate_bytes", "linger_ms");
     refused("file:/tmp/none?level=99", dir, "file:/tmp/none: option `level`: 99", "from 1 to 19");
     refused("file:/tmp/none?compress=zip", dir, "`zip` is not one of none|zstd", "file:/tmp/none");
     refused("file:/tmp/none?level", dir, "level: has no value", "level=VALUE");

@@ -19,7 +19,8 @@ static int teardown(void **state)
 }
 
 /* Opens, puts records from..to-1 and waits for their acknowledgements. */
-static void write_records(struct host *h, const char *dir, const char *options, int from, int to, size_t bytes)
+static void write_records(struct host *h, const char *dir, const char *options, int from, int to,
+                          size_t bytes)
 {
     if (host_open(h, SO, dir, options) != TROMMEL_OK)
         fail_msg("%s", h->fail);
@@ -96,7 +97,8 @@ static void cut_everywhere(const char *dir, const char *options, const char *nam
         char *again = folder_new();
         file_write(in(again, name), bytes, cut);
         write_records(&h, again, options, 0, 3, 30);
-        if (cut > 0 && cut < n && n % cut && !strstr(h.logged, "cut off") && cut != n / 3 && cut != 2 * (n / 3))
+        if (cut > 0 && cut < n && n % cut && !strstr(h.logged, "cut off") && cut != n / 3 &&
+            cut != 2 * (n / 3))
             fail_msg("cut at %zu of %zu and nothing said", cut, n);
         host_close(&h);
         assert_each_once(again, 3);
@@ -139,7 +141,8 @@ static void test_rotation_forgets_what_is_not_committed(void **state)
 
 static void test_many_crashes_in_a_row_lose_or_repeat_one(void **state)
 {
-    const char *options[] = { "sync=none&rotate_bytes=3000", "sync=none&compress=zstd&rotate_bytes=1500", "sync=none" };
+    const char *options[] = { "sync=none&rotate_bytes=3000", "sync=none&compress=zstd&rotate_bytes=1500",
+                              "sync=none" };
     struct host h;
 
     for (int run = 0; run < 12; run++) /* each puts again five that the last one wrote */
@@ -299,7 +302,8 @@ static void test_no_room_leaves_half_a_record_or_never_ends(void **state)
         h.sink->flush(h.self);
         host_wait(&h, 2);
         struct stat st;
-        if (h.agained != 1 || !strstr(h.again, "records-000001.msgpack.open: cannot write (File too large); raise"))
+        if (h.agained != 1 ||
+            !strstr(h.again, "records-000001.msgpack.open: cannot write (File too large); raise"))
             _exit(2);
         if (stat(in(*state, "records-000001.msgpack.open"), &st) != 0 || st.st_size > 3200)
             _exit(3);

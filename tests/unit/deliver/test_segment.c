@@ -142,14 +142,20 @@ static void test_a_length_without_bounds_is_believed(void **state)
 
 static void test_every_type_has_another_length_than_msgpack_says(void **state)
 {
-    static const struct { unsigned char head[6]; size_t n; } rows[] = {
-        { { 0x00 }, 1 }, { { 0x7f }, 1 }, { { 0xff }, 1 }, { { 0xc0 }, 1 }, { { 0xc2 }, 1 }, { { 0xa3 }, 4 },
-        { { 0xc4, 3 }, 5 }, { { 0xc5, 0, 3 }, 6 }, { { 0xc6, 0, 0, 0, 3 }, 8 }, { { 0xc7, 2 }, 5 },
-        { { 0xc8, 0, 2 }, 6 }, { { 0xc9, 0, 0, 0, 2 }, 8 }, { { 0xca }, 5 }, { { 0xcb }, 9 }, { { 0xcc }, 2 },
-        { { 0xcd }, 3 }, { { 0xce }, 5 }, { { 0xcf }, 9 }, { { 0xd0 }, 2 }, { { 0xd1 }, 3 }, { { 0xd2 }, 5 },
-        { { 0xd3 }, 9 }, { { 0xd4 }, 3 }, { { 0xd5 }, 4 }, { { 0xd6 }, 6 }, { { 0xd7 }, 10 }, { { 0xd8 }, 18 },
-        { { 0xd9, 2 }, 4 }, { { 0xda, 0, 2 }, 5 }, { { 0xdb, 0, 0, 0, 2 }, 7 }, { { 0x92 }, 3 }, { { 0xdc, 0, 2 }, 5 },
-        { { 0xdd, 0, 0, 0, 2 }, 7 }, { { 0x82 }, 5 }, { { 0xde, 0, 1 }, 5 }, { { 0xdf, 0, 0, 0, 1 }, 7 },
+    static const struct { unsigned char head[6]; size_t n;
+    } rows[] = {
+        { { 0x00 }, 1 },    { { 0x7f }, 1 },       { { 0xff }, 1 },
+        { { 0xc0 }, 1 },    { { 0xc2 }, 1 },       { { 0xa3 }, 4 },
+        { { 0xc4, 3 }, 5 }, { { 0xc5, 0, 3 }, 6 }, { { 0xc6, 0, 0, 0, 3 }, 8 },
+        { { 0xc7, 2 }, 5 }, { { 0xc8, 0, 2 }, 6 }, { { 0xc9, 0, 0, 0, 2 }, 8 },
+        { { 0xca }, 5 },    { { 0xcb }, 9 },       { { 0xcc }, 2 },
+        { { 0xcd }, 3 },    { { 0xce }, 5 },       { { 0xcf }, 9 },
+        { { 0xd0 }, 2 },    { { 0xd1 }, 3 },       { { 0xd2 }, 5 },
+        { { 0xd3 }, 9 },    { { 0xd4 }, 3 },       { { 0xd5 }, 4 },
+        { { 0xd6 }, 6 },    { { 0xd7 }, 10 },      { { 0xd8 }, 18 },
+        { { 0xd9, 2 }, 4 }, { { 0xda, 0, 2 }, 5 }, { { 0xdb, 0, 0, 0, 2 }, 7 },
+        { { 0x92 }, 3 },    { { 0xdc, 0, 2 }, 5 }, { { 0xdd, 0, 0, 0, 2 }, 7 },
+        { { 0x82 }, 5 },    { { 0xde, 0, 1 }, 5 }, { { 0xdf, 0, 0, 0, 1 }, 7 },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

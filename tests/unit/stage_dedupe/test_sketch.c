@@ -72,7 +72,8 @@ static void test_scripts_without_spaces_are_one_word(void **state)
 
 static void test_bad_bytes_are_read_past_their_end(void **state)
 {
-    static const char *const bad[] = { "\xff", "\xc3", "a\xe2\x82", "\xf0\x9f\x98", "\x80\x80 b", "\xc0\xaf", "\xed\xa0\x80x" };
+    static const char *const bad[] = { "\xff",       "\xc3",     "a\xe2\x82",    "\xf0\x9f\x98",
+                                       "\x80\x80 b", "\xc0\xaf", "\xed\xa0\x80x" };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         sketch_of(bad[i]);
@@ -109,8 +110,10 @@ static void test_words_without_end_overrun_the_buffer(void **state)
 
 static void test_sections_are_not_there_by_the_number_of_words(void **state)
 {
-    static const struct { unsigned words, wide, narrow; } rows[] = {
-        { 1, 0, 0 }, { 7, 0, 0 }, { 8, 0, 1 }, { 63, 0, 1 }, { 64, 1, 1 }, { 199, 1, 1 }, { 200, 1, 0 }, { 5000, 1, 0 },
+    static const struct { unsigned words, wide, narrow;
+    } rows[] = {
+        { 1, 0, 0 },  { 7, 0, 0 },   { 8, 0, 1 },   { 63, 0, 1 },
+        { 64, 1, 1 }, { 199, 1, 1 }, { 200, 1, 0 }, { 5000, 1, 0 },
     };
     char *text = malloc(TEXT_BYTES);
 
@@ -184,7 +187,8 @@ static void test_a_malformed_sketch_is_taken(void **state)
                 assert_true((at >= 4 && at < SKETCH_HEAD_BYTES) || at == SKETCH_HEAD_BYTES + 1);
         }
     memcpy(bad, good, n); /* hashes out of order */
-    memcpy(bad + SKETCH_HEAD_BYTES + SKETCH_SECTION_HEAD, good + SKETCH_HEAD_BYTES + SKETCH_SECTION_HEAD + 8, 8);
+    memcpy(bad + SKETCH_HEAD_BYTES + SKETCH_SECTION_HEAD, good + SKETCH_HEAD_BYTES + SKETCH_SECTION_HEAD + 8,
+           8);
     assert_int_equal(sketch_read(bad, n, &s), -1);
 }
 

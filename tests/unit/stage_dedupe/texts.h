@@ -17,7 +17,8 @@ static inline uint32_t text_random(uint64_t *state)
 /* Appends word number w. */
 static inline void text_word(char *text, uint32_t w)
 {
-    static const char *const syllables[] = { "ba", "ker", "mo", "lin", "tas", "vu", "re", "shi", "on", "dal", "fe", "gru" };
+    static const char *const syllables[] = { "ba", "ker", "mo", "lin", "tas", "vu",
+                                             "re", "shi", "on", "dal", "fe",  "gru" };
     char *p = text + strlen(text);
 
     if (p != text)
@@ -26,7 +27,8 @@ static inline void text_word(char *text, uint32_t w)
         p = stpcpy(p, syllables[w % 12]);
 }
 
-/* Appends `words` words of text number `seed`, from its word `from` on; every `change`-th one is another (0: none). */
+/* Appends `words` words of text number `seed`, from its word `from` on; every `change`-th one is another (0:
+ * none). */
 static inline void text_add(char *text, unsigned seed, unsigned from, unsigned words, unsigned change)
 {
     uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
