@@ -18,6 +18,7 @@ enum flow_end { FLOW_ON, FLOW_DONE, FLOW_DAMAGED, FLOW_NOMEM };
 /* How a coding ended: with all, cut off, over the cap, damaged. */
 enum outcome { OUT_OK, OUT_OVER, OUT_DAMAGED, OUT_NOMEM };
 
+enum { MISLABELLED_LEAST = 5 }; /* bytes; fewer may well be the start of packed data */
 enum { OUT_STEP = 32 * 1024, KEEP_BYTES = 1024 * 1024, ZSTD_WINDOW_LOG_MAX = 23 };
 
 struct flow {
@@ -337,7 +338,7 @@ int decode_body(struct decoder *d, const struct parse_limits *limits, trommel_st
         enum outcome got = coding_run(d, codings[i], *ret_body, out);
         if (got == OUT_NOMEM)
             return ERR_NOMEM;
-        if (got == OUT_DAMAGED && sniff_is_text(*ret_body))
+        if (got == OUT_DAMAGED && ret_body->n >= MISLABELLED_LEAST && sniff_is_text(*ret_body))
             continue; /* the label is wrong */
         *ret_reason = reason_of(got, by_ratio);
         *ret_body = (trommel_str){ (const char *)out->data, out->len };

@@ -16,6 +16,7 @@ enum {
     UNITS_MAX = 24 * 1024,    /* characters judged */
     SAMPLE_BYTES = 32 * 1024, /* given to uchardet */
     SCAN_BYTES = 2 * 1024 * 1024,
+    HIGH_LEAST = 6,           /* bytes other than ASCII, for a guess to be worth more than the default */
 };
 
 /* ---- weights ----------------------------------------------------------------------------------- */
@@ -285,6 +286,45 @@ static int has_jis_escape(trommel_str b)
     return memmem(b.p, b.n, "\x1b$B", 3) || memmem(b.p, b.n, "\x1b$@", 3);
 }
 
+/* Russian, Ukrainian, Bulgarian and Serbian text is mostly ten letters; each encoding has them elsewhere. */
+static lxb_encoding_t guess_cyrillic(const unsigned char *p, size_t n)
+{
+    static const struct {
+        lxb_encoding_t encoding;
+        unsigned char common[11]; /* о е а и н т с р в л */
+        unsigned char low_from, low_to, more_from, more_to, high_from, high_to; /* small and capital letters */
+    } all[] = {
+        { LXB_ENCODING_WINDOWS_1251, "\xee\xe5\xe0\xe8\xed\xf2\xf1\xf0\xe2\xeb", 0xe0, 0xff, 0xb3, 0xbf, 0xc0, 0xdf },
+        { LXB_ENCODING_KOI8_R, "\xcf\xc5\xc1\xc9\xce\xd4\xd3\xd2\xd7\xcc", 0xc0, 0xdf, 0xa3, 0xa7, 0xe0, 0xff },
+        { LXB_ENCODING_ISO_8859_5, "\xde\xd5\xd0\xd8\xdd\xe2\xe1\xe0\xd2\xdb", 0xd0, 0xef, 0xf1, 0xff, 0xb0, 0xcf },
+        { LXB_ENCODING_IBM866, "\xae\xa5\xa0\xa8\xad\xe2\xe1\xe0\xa2\xab", 0xa0, 0xaf, 0xe0, 0xef, 0x80, 0x9f },
+    };
+    lxb_encoding_t best = LXB_ENCODING_UNDEFINED;
+    size_t best_share = 50; /* of all letters, in hundredths */
+
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        size_t letters = 0, common = 0, odd = 0, latin = 0;
+        int small = 0;
+        for (size_t i = 0; i < n; i++) {
+            unsigned c = p[i];
+            int low = in(c, all[k].low_from, all[k].low_to) || in(c, all[k].more_from, all[k].more_to);
+            int high = in(c, all[k].high_from, all[k].high_to);
+            letters += c >= 0x80;
+            latin += c >= 0x80 && i && in(p[i - 1] | 0x20, 'a', 'z');
+            latin += c >= 0x80 && i + 1 < n && in(p[i + 1] | 0x20, 'a', 'z');
+            common += low && memchr(all[k].common, (int)c, 10) != NULL;
+            odd += c >= 0x80 && !low && !high;
+            odd += high && small; /* a capital within a word */
+            small = low;
+        }
+        if (letters >= 12 && odd * 8 <= letters && latin * 8 <= letters && common * 100 / letters > best_share) {
+            best_share = common * 100 / letters;
+            best = all[k].encoding;
+        }
+    }
+    return best;
+}
+
 /* The pieces of text between tags that have other bytes than ASCII, parted by spaces. */
 static size_t sample_make(trommel_str b, int is_html, unsigned char out[SAMPLE_BYTES])
 {
@@ -303,6 +343,15 @@ static size_t sample_make(trommel_str b, int is_html, unsigned char out[SAMPLE_B
         at += at == from || (at < end && is_html && (b.p[at] == '<' || b.p[at] == '>'));
     }
     return n;
+}
+
+static size_t high_bytes(const unsigned char *p, size_t n)
+{
+    size_t high = 0;
+
+    for (size_t i = 0; i < n; i++)
+        high += p[i] >= 0x80;
+    return high;
 }
 
 /* Relatives that differ in a few letters are told apart by the bytes that only one of them uses. */
@@ -335,8 +384,8 @@ static lxb_encoding_t guess_other(trommel_str body, int is_html)
 {
     unsigned char sample[SAMPLE_BYTES];
     size_t n = sample_make(body, is_html, sample);
-    lxb_encoding_t e = LXB_ENCODING_UNDEFINED;
-    uchardet_t u = n ? uchardet_new() : NULL;
+    lxb_encoding_t e = LXB_ENCODING_UNDEFINED, cyrillic = guess_cyrillic(sample, n);
+    uchardet_t u = high_bytes(sample, n) >= HIGH_LEAST ? uchardet_new() : NULL;
 
     if (u && uchardet_handle_data(u, (const char *)sample, n) == 0) {
         uchardet_data_end(u);
@@ -345,6 +394,9 @@ static lxb_encoding_t guess_other(trommel_str body, int is_html)
     }
     if (u)
         uchardet_delete(u);
+    /* uchardet misses short Cyrillic text, and knows Hebrew, which resembles it, well. */
+    if (cyrillic != LXB_ENCODING_UNDEFINED && e != LXB_ENCODING_WINDOWS_1255 && e != LXB_ENCODING_ISO_8859_8)
+        return cyrillic;
     switch (e) {
     case LXB_ENCODING_UTF_8: case LXB_ENCODING_UTF_16BE: case LXB_ENCODING_UTF_16LE: case LXB_ENCODING_SHIFT_JIS:
     case LXB_ENCODING_EUC_JP: case LXB_ENCODING_EUC_KR: case LXB_ENCODING_GB18030: case LXB_ENCODING_GBK:

@@ -1,12 +1,16 @@
 /* url: see url.h.
  *
- * lexbor's module does the work.  Its memory is one pool, emptied for every URL; the base is parsed once
- * and kept in a pool of its own, since a page's links have the same base.  In front of it stands a fast
- * path for references that are in normal form already (resolve_fast): what it takes, it must answer as
- * lexbor would; anything doubtful it leaves. */
+ * The standard's parser for its special schemes http and https, which is small: scheme, authority, path
+ * with its dot segments, query.  Hosts that are not plain lower-case names (capitals, IDNA, addresses,
+ * ports, escapes) go through lexbor's URL module; paths do not, since lexbor 3.0 loses an empty first
+ * segment, takes a stray "%" for an escape and does not escape "^".
+ *
+ * The base is normalised once and kept: a page's links share it.  Nothing is allocated but the result;
+ * lexbor's memory is one pool, emptied for each host. */
 #include "parse/url.h"
 
 #include <lexbor/url/url.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -14,38 +18,78 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-enum { REF_BYTES_MAX = 16 * 1024, POOL_BYTES = 16 * 1024 };
+enum { REF_BYTES_MAX = 16 * 1024, POOL_BYTES = 16 * 1024, HOST_BYTES_MAX = 1024 };
 
-struct url_parser {
-    lxb_url_parser_t parser, base_parser;
-    lexbor_mraw_t *pool, *base_pool;
-    lxb_url_t *base;                 /* parsed from base_text; NULL: it is none */
-    char base_text[LIMIT_URL_BYTES]; /* as given */
-    size_t base_n;
-    int base_normal;                 /* base_text is in normal form */
-    struct url_parts base_parts;     /* of base_text, if so */
+/* What is written; one that is full stays full. */
+struct sink {
+    char text[LIMIT_URL_BYTES];
+    size_t n;
+    int over;
 };
 
-enum { C_PATH = 1, C_QUERY = 2, C_HOST = 4, C_ALPHA = 8, C_SCHEME = 16 };
+struct url_parser {
+    lxb_url_parser_t parser; /* for hosts */
+    lexbor_mraw_t *pool;
+    char base_given[LIMIT_URL_BYTES];
+    size_t base_given_n;
+    int base_ok;             /* base and parts hold what was given, in normal form */
+    struct sink base;
+    struct url_parts parts;
+};
 
-/* C_PATH, C_QUERY: printable ASCII that the standard leaves as it is there; C_HOST: lower case letters,
- * digits, "-" and ".". */
+/* ---- bytes ------------------------------------------------------------------------------------- */
+
+enum { C_PATH = 1, C_QUERY = 2, C_HOST = 4, C_ALPHA = 8, C_SCHEME = 16, C_CUT = 32 };
+
+/* C_PATH, C_QUERY: stands there as it is; C_HOST: of a plain host; C_CUT: tab and newlines, which go. */
 static uint8_t class_of[256];
+
+static int is(char c, int what)
+{
+    return class_of[(unsigned char)c] & what;
+}
 
 static void class_init(void)
 {
     for (int c = 0x21; c < 0x7f; c++) {
         int letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
-        if (letter || digit || strchr("-_~!$&()*+,;=:@%./", c))
-            class_of[c] |= C_PATH;
-        if (letter || digit || strchr("-_~!$&()*+,;=:@%./?[]|`{}^\\", c))
-            class_of[c] |= C_QUERY;
-        if ((letter && c >= 'a') || digit || c == '-' || c == '.')
-            class_of[c] |= C_HOST;
-        if (letter)
-            class_of[c] |= C_ALPHA;
-        if (letter || digit || c == '+' || c == '-' || c == '.')
-            class_of[c] |= C_SCHEME;
+        class_of[c] = (uint8_t)((strchr("\"#<>?^`{}/\\", c) ? 0 : C_PATH) | (strchr("\"#<>'", c) ? 0 : C_QUERY) |
+                                ((letter && c >= 'a') || digit || c == '-' || c == '.' ? C_HOST : 0) |
+                                (letter ? C_ALPHA : 0) |
+                                (letter || digit || c == '+' || c == '-' || c == '.' ? C_SCHEME : 0));
+    }
+    class_of['\t'] = class_of['\n'] = class_of['\r'] = C_CUT;
+}
+
+static int is_slash(char c)
+{
+    return c == '/' || c == '\\';
+}
+
+static void sink_add(struct sink *s, const char *p, size_t n)
+{
+    if (s->over || n > sizeof s->text - s->n) {
+        s->over = 1;
+        return;
+    }
+    if (n)
+        memcpy(s->text + s->n, p, n);
+    s->n += n;
+}
+
+/* Escapes what does not stand as it is. */
+static void sink_escape(struct sink *s, const char *p, size_t n, int plain)
+{
+    for (size_t i = 0; i < n && !s->over;) {
+        size_t from = i;
+        while (i < n && is(p[i], plain))
+            i++;
+        sink_add(s, p + from, i - from);
+        if (i < n) {
+            unsigned char c = (unsigned char)p[i++];
+            char hex[3] = { '%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15] };
+            sink_add(s, hex, 3);
+        }
     }
 }
 
@@ -59,11 +103,8 @@ struct url_parser *url_parser_new(void)
         return NULL;
     class_init();
     u->pool = lexbor_mraw_create();
-    u->base_pool = lexbor_mraw_create();
-    if (!u->pool || !u->base_pool || lexbor_mraw_init(u->pool, POOL_BYTES) != LXB_STATUS_OK ||
-        lexbor_mraw_init(u->base_pool, POOL_BYTES) != LXB_STATUS_OK ||
-        lxb_url_parser_init(&u->parser, u->pool) != LXB_STATUS_OK ||
-        lxb_url_parser_init(&u->base_parser, u->base_pool) != LXB_STATUS_OK) {
+    if (!u->pool || lexbor_mraw_init(u->pool, POOL_BYTES) != LXB_STATUS_OK ||
+        lxb_url_parser_init(&u->parser, u->pool) != LXB_STATUS_OK) {
         url_parser_free(u);
         return NULL;
     }
@@ -75,228 +116,271 @@ void url_parser_free(struct url_parser *u)
     if (!u)
         return;
     lxb_url_parser_destroy(&u->parser, false);
-    lxb_url_parser_destroy(&u->base_parser, false);
     if (u->pool)
         lexbor_mraw_destroy(u->pool, true);
-    if (u->base_pool)
-        lexbor_mraw_destroy(u->base_pool, true);
     free(u);
 }
 
-/* ---- the whole way, by lexbor ------------------------------------------------------------------ */
+/* ---- host -------------------------------------------------------------------------------------- */
 
-struct sink {
-    char text[LIMIT_URL_BYTES + 1];
-    size_t n;
-    int over;
-};
-
-static lxb_status_t sink_add(const lxb_char_t *p, size_t n, void *ctx)
+/* A plain domain name in normal form: nothing to map, no punycode to check, no address. */
+static int host_is_plain(const char *p, size_t n)
 {
-    struct sink *s = ctx;
+    size_t label = 0;
 
-    if (n > LIMIT_URL_BYTES - s->n) {
-        s->over = 1;
-        return LXB_STATUS_STOP;
+    for (size_t i = 0; i <= n; i++) {
+        if (i < n && !is(p[i], C_HOST))
+            return 0;
+        if (i < n && p[i] != '.')
+            continue;
+        if (i == label || (i - label > 3 && p[label + 2] == '-' && p[label + 3] == '-'))
+            return 0;
+        if (i < n)
+            label = i + 1;
     }
-    memcpy(s->text + s->n, p, n);
-    s->n += n;
+    return n <= 253 && is(p[label], C_ALPHA); /* a last label of digits makes an address */
+}
+
+static lxb_status_t lexbor_add(const lxb_char_t *p, size_t n, void *ctx)
+{
+    sink_add(ctx, (const char *)p, n);
     return LXB_STATUS_OK;
 }
 
-static int is_web(const lxb_url_t *url)
+static int host_by_lexbor(struct url_parser *u, const char *scheme, trommel_str host, struct sink *s)
 {
-    return url->scheme.type == LXB_URL_SCHEMEL_TYPE_HTTP || url->scheme.type == LXB_URL_SCHEMEL_TYPE_HTTPS;
-}
+    char text[HOST_BYTES_MAX + 16];
 
-/* Names and passwords in a URL are not part of what is crawled. */
-static int serialize(lxb_url_t *url, struct sink *s)
-{
-    s->n = 0;
-    s->over = 0;
-    url->username.length = url->password.length = 0;
-    lxb_status_t status = lxb_url_serialize(url, sink_add, s, true);
-    if (s->over)
+    if (host.n > HOST_BYTES_MAX)
         return ERR_LIMIT;
-    if (status != LXB_STATUS_OK)
+    size_t n = (size_t)snprintf(text, sizeof text, "%s://%.*s/", scheme, (int)host.n, host.p);
+    lxb_url_parser_clean(&u->parser);
+    lexbor_mraw_clean(u->pool);
+    lxb_url_t *url = lxb_url_parse(&u->parser, NULL, (const lxb_char_t *)text, n);
+    if (!url)
         return ERR_INVALID;
-    for (size_t i = 0; i < s->n; i++)
+    size_t from = s->n;
+    if (lxb_url_serialize(url, lexbor_add, s, true) != LXB_STATUS_OK || s->n - from < 9)
+        return s->over ? ERR_LIMIT : ERR_INVALID;
+    s->n--; /* the path's slash */
+    for (size_t i = from; i < s->n; i++) {
+        if (s->text[i] >= 'A' && s->text[i] <= 'Z')
+            s->text[i] |= 0x20; /* lexbor leaves capitals that were escaped ("%41") */
         if ((unsigned char)s->text[i] <= ' ' || (unsigned char)s->text[i] >= 0x7f)
             return ERR_INVALID;
+    }
     return 0;
+}
+
+/* Scheme and authority of `rest`, which begins behind the slashes; *ret_used: its bytes.  Names and
+ * passwords are no part of what is crawled. */
+static int authority_add(struct url_parser *u, const char *scheme, trommel_str rest, struct sink *s, size_t *ret_used)
+{
+    size_t end = 0, from = 0;
+
+    for (; end < rest.n && !is_slash(rest.p[end]) && rest.p[end] != '?'; end++)
+        if (rest.p[end] == '@')
+            from = end + 1;
+    trommel_str host = { rest.p + from, end - from };
+    *ret_used = end;
+    if (host.n == 0 || memchr(host.p, 0, host.n))
+        return ERR_INVALID;
+    if (!host_is_plain(host.p, host.n))
+        return host_by_lexbor(u, scheme, host, s);
+    sink_add(s, scheme, strlen(scheme));
+    sink_add(s, "://", 3);
+    sink_add(s, host.p, host.n);
+    return 0;
+}
+
+/* ---- path and query ---------------------------------------------------------------------------- */
+
+/* 1 for ".", 2 for "..", also escaped; 0 else. */
+static int dots(const char *p, size_t n)
+{
+    int count = 0;
+
+    if (n == 0 || n > 6)
+        return 0;
+    for (size_t i = 0; i < n; count++) {
+        if (p[i] == '.')
+            i++;
+        else if (n - i >= 3 && p[i] == '%' && p[i + 1] == '2' && (p[i + 2] | 0x20) == 'e')
+            i += 3;
+        else
+            return 0;
+    }
+    return count <= 2 ? count : 0;
+}
+
+/* Segments behind the path that begins at `root` and may be empty; p is behind a slash. */
+static void path_add(struct sink *s, size_t root, const char *p, size_t n)
+{
+    for (size_t at = 0;; at++) {
+        size_t from = at;
+        while (at < n && !is_slash(p[at]))
+            at++;
+        int up = dots(p + from, at - from);
+        if (up == 2)
+            while (s->n > root && s->text[--s->n] != '/')
+                ;
+        if (up == 0 || at >= n)
+            sink_add(s, "/", 1);
+        if (up == 0)
+            sink_escape(s, p + from, at - from, C_PATH);
+        if (at >= n)
+            return;
+    }
+}
+
+/* Path and query of `rest`. */
+static void target_add(struct sink *s, size_t root, trommel_str rest)
+{
+    const char *mark = rest.n ? memchr(rest.p, '?', rest.n) : NULL;
+    size_t path = mark ? (size_t)(mark - rest.p) : rest.n;
+
+    if (path && is_slash(rest.p[0]))
+        path_add(s, root, rest.p + 1, path - 1);
+    else if (path || s->n == root)
+        path_add(s, root, rest.p, path);
+    if (!mark)
+        return;
+    sink_add(s, "?", 1);
+    sink_escape(s, mark + 1, rest.n - path - 1, C_QUERY);
+}
+
+/* ---- together ---------------------------------------------------------------------------------- */
+
+static int absolute(struct url_parser *u, const char *scheme, trommel_str rest, struct sink *s)
+{
+    size_t used = 0;
+
+    while (rest.n && is_slash(rest.p[0]))
+        rest.p++, rest.n--;
+    int err = authority_add(u, scheme, rest, s, &used);
+    if (err)
+        return err;
+    target_add(s, s->n, (trommel_str){ rest.p + used, rest.n - used });
+    return 0;
+}
+
+static int relative(struct url_parser *u, trommel_str rest, struct sink *s)
+{
+    const struct url_parts *b = &u->parts;
+
+    if (!u->base_ok)
+        return ERR_INVALID;
+    if (rest.n > 1 && is_slash(rest.p[0]) && is_slash(rest.p[1]))
+        return absolute(u, b->scheme.n == 5 ? "https" : "http", rest, s);
+    sink_add(s, b->origin.p, b->origin.n);
+    size_t root = s->n;
+    if (rest.n == 0) {
+        sink_add(s, b->target.p, b->target.n);
+    } else if (rest.p[0] == '?') {
+        sink_add(s, b->path.p, b->path.n);
+        target_add(s, root, rest);
+    } else if (is_slash(rest.p[0])) {
+        target_add(s, root, rest);
+    } else {
+        size_t dir = b->path.n; /* its last segment goes, and the slash before it */
+        while (dir && b->path.p[dir - 1] != '/')
+            dir--;
+        sink_add(s, b->path.p, dir ? dir - 1 : 0);
+        target_add(s, root, rest);
+    }
+    return 0;
+}
+
+/* The length of a scheme and its colon at the beginning; 0: none. */
+static size_t scheme_length(trommel_str ref)
+{
+    size_t i = 0;
+
+    if (ref.n == 0 || !is(ref.p[0], C_ALPHA))
+        return 0;
+    while (i < ref.n && is(ref.p[i], C_SCHEME))
+        i++;
+    return i < ref.n && ref.p[i] == ':' ? i + 1 : 0;
+}
+
+/* The web's schemes, in lower case; n: with the colon. */
+static const char *web_scheme(trommel_str ref, size_t n)
+{
+    if (n == 5 && strncasecmp(ref.p, "http", 4) == 0)
+        return "http";
+    return n == 6 && strncasecmp(ref.p, "https", 5) == 0 ? "https" : NULL;
+}
+
+static int resolve(struct url_parser *u, int has_base, trommel_str ref, struct sink *s)
+{
+    size_t n = scheme_length(ref);
+    const char *scheme = web_scheme(ref, n);
+
+    s->n = 0;
+    s->over = 0;
+    if (n && !scheme)
+        return ERR_UNSUPPORTED;
+    if (n == 0 && !has_base)
+        return ERR_INVALID;
+    trommel_str rest = { ref.p + n, ref.n - n };
+    int slashes = rest.n > 1 && rest.p[0] == '/' && rest.p[1] == '/';
+    /* "http:x" is relative to a base of the same scheme. */
+    int is_relative = n == 0 || (has_base && u->base_ok && !slashes && u->parts.scheme.n == n - 1);
+    int err = is_relative ? relative(u, rest, s) : absolute(u, scheme, rest, s);
+    return err ? err : s->over ? ERR_LIMIT : 0;
+}
+
+/* Without the fragment, the white space around and the tabs and newlines within; in room if those were
+ * there. */
+static trommel_str reference_clean(trommel_str s, char *room)
+{
+    const char *hash = s.n ? memchr(s.p, '#', s.n) : NULL;
+    size_t n = 0;
+
+    if (hash)
+        s.n = (size_t)(hash - s.p);
+    while (s.n && (unsigned char)s.p[0] <= ' ')
+        s.p++, s.n--;
+    while (s.n && !hash && (unsigned char)s.p[s.n - 1] <= ' ')
+        s.n--;
+    if (s.n > REF_BYTES_MAX)
+        return s;
+    for (size_t i = 0; i < s.n; i++)
+        n += is(s.p[i], C_CUT) != 0;
+    if (n == 0)
+        return s;
+    n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (!is(s.p[i], C_CUT))
+            room[n++] = s.p[i];
+    return (trommel_str){ room, n };
 }
 
 static void base_set(struct url_parser *u, trommel_str base)
 {
-    struct sink s;
+    char room[REF_BYTES_MAX];
 
-    lxb_url_parser_clean(&u->base_parser);
-    lexbor_mraw_clean(u->base_pool);
-    memcpy(u->base_text, base.p, base.n);
-    u->base_n = base.n;
-    u->base_normal = 0;
-    u->base = lxb_url_parse(&u->base_parser, NULL, (const lxb_char_t *)u->base_text, u->base_n);
-    if (!u->base || !is_web(u->base) || serialize(u->base, &s) != 0)
-        return;
-    trommel_str whole = { u->base_text, u->base_n };
-    u->base_normal = s.n == u->base_n && memcmp(s.text, u->base_text, s.n) == 0 &&
-                     url_split(whole, &u->base_parts) == 0;
-}
-
-static int resolve_slow(struct url_parser *u, trommel_str base, trommel_str ref, struct sink *s)
-{
-    lxb_url_parser_clean(&u->parser);
-    lexbor_mraw_clean(u->pool);
-    if (base.n && !u->base)
-        base.n = 0; /* no base is better than a wrong one */
-    lxb_url_t *url = lxb_url_parse(&u->parser, base.n ? u->base : NULL, (const lxb_char_t *)ref.p, ref.n);
-    if (!url)
-        return ERR_INVALID;
-    if (!is_web(url))
-        return ERR_UNSUPPORTED;
-    return serialize(url, s);
-}
-
-/* ---- the fast path ----------------------------------------------------------------------------- */
-
-/* A segment that begins with a dot, plain or escaped, may be one of the two that are taken out. */
-static int may_be_dots(const char *p, size_t n)
-{
-    return n && (p[0] == '.' || (n >= 3 && p[0] == '%' && p[1] == '2' && (p[2] | 0x20) == 'e'));
-}
-
-/* The length of path and query at p if they are in normal form, up to the fragment; 0: not. */
-static size_t target_plain(const char *p, size_t n)
-{
-    size_t i = 0;
-
-    for (; i < n && p[i] != '?' && p[i] != '#'; i++) {
-        if (!(class_of[(unsigned char)p[i]] & C_PATH))
-            return 0;
-        if (p[i] == '/' && may_be_dots(p + i + 1, n - i - 1))
-            return 0;
-    }
-    if (i == n || p[i] == '#')
-        return i;
-    size_t query = ++i;
-    for (; i < n && p[i] != '#'; i++)
-        if (!(class_of[(unsigned char)p[i]] & C_QUERY))
-            return 0;
-    return i > query ? i : 0;
-}
-
-/* The length of a host that is a plain domain name in normal form; 0: not. */
-static size_t host_plain(const char *p, size_t n)
-{
-    size_t i = 0, label = 0;
-
-    for (; i < n && (class_of[(unsigned char)p[i]] & C_HOST); i++) {
-        if (p[i] != '.')
-            continue;
-        if (i == label || (i - label > 3 && p[label + 2] == '-' && p[label + 3] == '-'))
-            return 0;
-        label = i + 1;
-    }
-    if (i == label || i > 253 || (i - label > 3 && p[label + 2] == '-' && p[label + 3] == '-'))
-        return 0;
-    return class_of[(unsigned char)p[label]] & C_ALPHA ? i : 0; /* a last label of digits is an address */
-}
-
-static int put2(struct sink *s, const char *a, size_t a_n, const char *b, size_t b_n)
-{
-    if (a_n + b_n > LIMIT_URL_BYTES)
-        return ERR_LIMIT;
-    memcpy(s->text, a, a_n);
-    memcpy(s->text + a_n, b, b_n);
-    s->n = a_n + b_n;
-    return 0;
-}
-
-static int fast_absolute(trommel_str ref, size_t scheme_n, struct sink *s)
-{
-    size_t host = host_plain(ref.p + scheme_n, ref.n - scheme_n), at = scheme_n + host;
-
-    if (host == 0)
-        return ERR_AGAIN;
-    if (at == ref.n)
-        return put2(s, ref.p, at, "/", 1);
-    if (ref.p[at] != '/')
-        return ERR_AGAIN;
-    size_t target = target_plain(ref.p + at, ref.n - at);
-    return target ? put2(s, ref.p, at + target, "", 0) : ERR_AGAIN;
-}
-
-/* ERR_AGAIN: not for the fast path. */
-static int resolve_fast(const struct url_parser *u, trommel_str base, trommel_str ref, struct sink *s)
-{
-    const struct url_parts *b = &u->base_parts;
-
-    if (ref.n > 8 && memcmp(ref.p, "https://", 8) == 0)
-        return fast_absolute(ref, 8, s);
-    if (ref.n > 7 && memcmp(ref.p, "http://", 7) == 0)
-        return fast_absolute(ref, 7, s);
-    if (base.n == 0 || !u->base_normal)
-        return ERR_AGAIN;
-    if (ref.n == 0 || ref.p[0] == '#') {
-        for (size_t i = 1; i < ref.n; i++)
-            if ((unsigned char)ref.p[i] < 0x20) /* tabs and newlines go, whatever follows them */
-                return ERR_AGAIN;
-        return put2(s, u->base_text, u->base_n, "", 0);
-    }
-    if (ref.p[0] == '/') {
-        size_t target = ref.n > 1 && ref.p[1] == '/' ? 0 : target_plain(ref.p, ref.n);
-        return target ? put2(s, b->origin.p, b->origin.n, ref.p, target) : ERR_AGAIN;
-    }
-    if (ref.p[0] == '?') {
-        size_t target = target_plain(ref.p, ref.n);
-        return target ? put2(s, u->base_text, b->origin.n + b->path.n, ref.p, target) : ERR_AGAIN;
-    }
-    if (may_be_dots(ref.p, ref.n))
-        return ERR_AGAIN;
-    size_t target = target_plain(ref.p, ref.n);
-    if (target == 0 || memchr(ref.p, ':', target))
-        return ERR_AGAIN;
-    size_t dir = b->path.n;
-    while (dir && b->path.p[dir - 1] != '/')
-        dir--;
-    return put2(s, u->base_text, b->origin.n + dir, ref.p, target);
-}
-
-/* ---- both -------------------------------------------------------------------------------------- */
-
-/* Most links that are none ("javascript:", "data:", "tel:") are seen by their scheme. */
-static int other_scheme(trommel_str ref)
-{
-    size_t i = 0;
-
-    if (!ref.n || !(class_of[(unsigned char)ref.p[0]] & C_ALPHA))
-        return 0;
-    while (i < ref.n && (class_of[(unsigned char)ref.p[i]] & C_SCHEME))
-        i++;
-    if (i == ref.n || ref.p[i] != ':')
-        return 0;
-    return !((i == 4 && strncasecmp(ref.p, "http", 4) == 0) || (i == 5 && strncasecmp(ref.p, "https", 5) == 0));
+    memcpy(u->base_given, base.p, base.n);
+    u->base_given_n = base.n;
+    u->base_ok = resolve(u, 0, reference_clean(base, room), &u->base) == 0 &&
+                 url_split((trommel_str){ u->base.text, u->base.n }, &u->parts) == 0;
 }
 
 int url_resolve(struct url_parser *u, trommel_str base, trommel_str ref, struct arena *a, trommel_str *ret)
 {
     struct sink s;
+    char room[REF_BYTES_MAX];
 
-    while (ref.n && (unsigned char)ref.p[0] <= ' ')
-        ref.p++, ref.n--;
-    while (ref.n && (unsigned char)ref.p[ref.n - 1] <= ' ')
-        ref.n--;
-    if (other_scheme(ref))
-        return ERR_UNSUPPORTED;
-    if (ref.n > REF_BYTES_MAX || base.n > LIMIT_URL_BYTES)
+    ref = reference_clean(ref, room);
+    if (ref.n > REF_BYTES_MAX) {
+        size_t n = scheme_length(ref);
+        return n && !web_scheme(ref, n) ? ERR_UNSUPPORTED : ERR_LIMIT;
+    }
+    if (base.n > LIMIT_URL_BYTES)
         return ERR_LIMIT;
-    if (base.n && (base.n != u->base_n || memcmp(base.p, u->base_text, base.n) != 0))
+    if (base.n && (base.n != u->base_given_n || memcmp(base.p, u->base_given, base.n) != 0))
         base_set(u, base);
-    s.n = 0;
-    s.over = 0;
-    int err = resolve_fast(u, base, ref, &s);
-    if (err == ERR_AGAIN)
-        err = resolve_slow(u, base, ref, &s);
+    int err = resolve(u, base.n != 0, ref, &s);
     if (err)
         return err;
     char *out = arena_strndup(a, s.text, s.n);
