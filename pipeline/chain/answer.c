@@ -63,7 +63,8 @@ void pool_log(struct slot_proc *s, int level, const char *p, size_t n)
         b->tokens = b->tokens + more > LOG_BURST ? LOG_BURST : b->tokens + (unsigned)more;
         b->ms = now;
         if (b->lost)
-            pool_say(s->pool, LOG_WARN, "worker %u: %u messages left out, it says too much", s->index, b->lost);
+            pool_say(s->pool, LOG_WARN, "worker %u: %u messages left out, it says too much", s->index,
+                     b->lost);
         b->lost = 0;
     }
     if (!b->tokens) {
@@ -150,8 +151,10 @@ static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, s
     if (strspn(r.hash, "0123456789abcdef") != 32 || r.n_stages > LIMIT_STAGES)
         return nonsense(d, "it said READY with damaged fields");
     if (pool->have_chain && strcmp(r.hash, pool->hash)) {
-        nonsense(d, "chain.hash is %s now, it was %s when this run began: a stage's file was replaced; "
-                 "put it back or start anew", r.hash, pool->hash);
+        nonsense(d,
+                 "chain.hash is %s now, it was %s when this run began: a stage's file was replaced; "
+                 "put it back or start anew",
+                 r.hash, pool->hash);
         return ERR_CORRUPT;
     }
     if (!pool->have_chain && ids_take(pool, p + sizeof r, p + n, r.n_stages))
@@ -240,7 +243,9 @@ static int result_parts(const struct pool *pool, const unsigned char *p, uint32_
         (uint64_t)sizeof *r + r->reason_n + r->sketch_n + r->record_n != n || r->outcome >= OUTCOME_COUNT ||
         (r->stage != SLOT_NONE && r->stage >= pool->n_stages))
         return ERR_CORRUPT;
-    *ret = (struct pool_result){ .outcome = (enum outcome)r->outcome, .retry = r->retry == 1, .cpu_us = r->cpu_us };
+    *ret = (struct pool_result){ .outcome = (enum outcome)r->outcome,
+                                 .retry = r->retry == 1,
+                                 .cpu_us = r->cpu_us };
     ret->reason = (trommel_str){ at, r->reason_n };
     ret->sketch = (trommel_str){ at + r->reason_n, r->sketch_n };
     ret->record = (trommel_str){ at + r->reason_n + r->sketch_n, r->record_n };
@@ -276,7 +281,8 @@ static int take_result(struct slot_proc *s, uint64_t seq, const unsigned char *p
     return 0;
 }
 
-static int take_frame(struct slot_proc *s, const struct proto_head *h, const unsigned char *p, struct death *d)
+static int take_frame(struct slot_proc *s, const struct proto_head *h, const unsigned char *p,
+                      struct death *d)
 {
     switch (h->type) {
     case PROTO_READY:

@@ -34,13 +34,16 @@ static void say_how(const struct slot_proc *s, const struct child_end *end, int 
 
     d->reason = "crash";
     if (!end->known)
-        snprintf(d->message, sizeof d->message, "the worker died (somebody else reaped it, so how is not known)");
+        snprintf(d->message, sizeof d->message,
+                 "the worker died (somebody else reaped it, so how is not known)");
     else if (!by_itself)
         snprintf(d->message, sizeof d->message, "the worker closed its connection");
     else if (signal == SIGKILL)
-        snprintf(d->message, sizeof d->message, "the worker was killed from outside (by the kernel for want of memory?)");
+        snprintf(d->message, sizeof d->message,
+                 "the worker was killed from outside (by the kernel for want of memory?)");
     else if (signal)
-        snprintf(d->message, sizeof d->message, "the worker died of signal %d (%s)", signal, strsignal(signal));
+        snprintf(d->message, sizeof d->message, "the worker died of signal %d (%s)", signal,
+                 strsignal(signal));
     else
         snprintf(d->message, sizeof d->message, "the worker exited with status %d", end->status);
     if ((signal == SIGKILL && by_itself) || (signal && most && end->peak_bytes >= most / 4 * 3)) {
@@ -54,11 +57,12 @@ static void say_how(const struct slot_proc *s, const struct child_end *end, int 
 /* ---- the page ---- */
 
 /* A record for a page whose worker has died: the head from the host's own copy, and `error`. */
-static int record_make(const struct slot_proc *s, const struct flight *f, const char *stage, const struct death *d,
-                       int signal, struct buf *ret)
+static int record_make(const struct slot_proc *s, const struct flight *f, const char *stage,
+                       const struct death *d, int signal, struct buf *ret)
 {
-    struct record_error e = { { stage, strlen(stage) }, { d->reason, strlen(d->reason) },
-                              { d->message, strlen(d->message) }, signal };
+    struct record_error e = {
+        { stage, strlen(stage) }, { d->reason, strlen(d->reason) }, { d->message, strlen(d->message) }, signal
+    };
     struct pool_page page;
     uint32_t n_fields = 0;
 
@@ -143,8 +147,8 @@ static void load_failed(struct slot_proc *s, const struct death *d, const struct
     if (!strcmp(d->reason, "refused"))
         err_set(&why, ERR_REFUSED, "%s", d->message);
     else if (c->phase == CRUMB_LOAD || c->phase == CRUMB_CONFIGURE)
-        err_set(&why, ERR_REFUSED, "%s: %s while it was being %s: mend the stage or take it out", path, d->message,
-                c->phase == CRUMB_LOAD ? "loaded" : "configured");
+        err_set(&why, ERR_REFUSED, "%s: %s while it was being %s: mend the stage or take it out", path,
+                d->message, c->phase == CRUMB_LOAD ? "loaded" : "configured");
     else
         err_set(&why, ERR_CRASHED, "the worker program %s does not start: %s", p->worker_path, d->message);
     if (p->is_opening)

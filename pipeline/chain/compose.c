@@ -77,8 +77,8 @@ static void put_fields(const struct trommel_page *p, struct buf *b, uint32_t *n_
 
 static void put_links(const struct links *l, struct buf *b, uint32_t *n_fields)
 {
-    static const char *const kinds[] = { "unknown", "content", "navigation", "related", "pagination", "canonical",
-                                         "alternate" };
+    static const char *const kinds[] = { "unknown",    "content",   "navigation", "related",
+                                         "pagination", "canonical", "alternate" };
 
     ++*n_fields;
     mp_cstr(b, "links");
@@ -90,8 +90,9 @@ static void put_links(const struct links *l, struct buf *b, uint32_t *n_fields)
         put_str(b, "url", k->url);
         mp_cstr(b, "rel");
         if (k->rel.n)
-            mp_str(b, k->rel.p, k->rel.n < LIMIT_LINK_TEXT ? k->rel.n
-                                : utf8_valid((const unsigned char *)k->rel.p, LIMIT_LINK_TEXT));
+            mp_str(b, k->rel.p,
+                   k->rel.n < LIMIT_LINK_TEXT ? k->rel.n
+                                              : utf8_valid((const unsigned char *)k->rel.p, LIMIT_LINK_TEXT));
         else
             mp_nil(b);
         put_str(b, "text", k->text);
@@ -162,7 +163,8 @@ static void put_extras(const struct trommel_page *p, struct buf *b, uint32_t *n_
     }
 }
 
-static void put_error(const struct trommel_page *p, const struct run_result *res, struct buf *b, uint32_t *n_fields)
+static void put_error(const struct trommel_page *p, const struct run_result *res, struct buf *b,
+                      uint32_t *n_fields)
 {
     const char *id = res->stage == SLOT_NONE ? "" : p->run->chain->stages[res->stage].d.id;
     struct record_error e = { .stage = { id, strlen(id) }, .reason = res->reason, .message = res->message };

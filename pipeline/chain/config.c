@@ -101,7 +101,8 @@ int chain_config_set(struct chain_config *c, const char *assignment, struct err 
         if (*p == '.')
             dot = p;
     if (!dot || dot == assignment || dot + 1 == eq)
-        return err_set(err, ERR_USAGE, "--set %s: not of the form STAGE.OPTION=VALUE (as in boilerplate.model=FILE)",
+        return err_set(err, ERR_USAGE,
+                       "--set %s: not of the form STAGE.OPTION=VALUE (as in boilerplate.model=FILE)",
                        assignment);
     set.stage = strndup(assignment, (size_t)(dot - assignment));
     set.option = strndup(dot + 1, (size_t)(eq - dot - 1));
@@ -170,8 +171,10 @@ static int read_set(struct reader *r, struct fy_node *map)
         struct fy_node *key = fy_node_pair_key(pair), *val = fy_node_pair_value(pair);
         struct chain_set set = { .option = scalar_dup(key), .item = r->c->n_items };
         if (!set.option || !*set.option || !val || !fy_node_is_scalar(val)) {
-            int rc = complain(r, val ? val : key, "chain: option `%s` of stage `%s` must be one plain value, not a "
-                              "list or map", set.option ? set.option : "?", r->c->items[r->c->n_items - 1].ref);
+            int rc = complain(r, val ? val : key,
+                              "chain: option `%s` of stage `%s` must be one plain value, not a "
+                              "list or map",
+                              set.option ? set.option : "?", r->c->items[r->c->n_items - 1].ref);
             free(set.option);
             return rc;
         }
@@ -179,7 +182,8 @@ static int read_set(struct reader *r, struct fy_node *map)
         set.stage = strdup(r->c->items[r->c->n_items - 1].ref);
         set.dir = strdup(r->dir);
         if (set_add(r->c, &set, r->err))
-            return complain(r, val, "chain: an option's value cannot be taken (a NUL in it, or too many options)");
+            return complain(r, val,
+                            "chain: an option's value cannot be taken (a NUL in it, or too many options)");
     }
     return 0;
 }
@@ -225,7 +229,8 @@ static int read_item_map(struct reader *r, struct fy_node *map)
         }
     }
     if (!stage)
-        return complain(r, map, "chain: this entry lacks the key `stage`: write stage: NAME or stage: FILE.so");
+        return complain(r, map,
+                        "chain: this entry lacks the key `stage`: write stage: NAME or stage: FILE.so");
     rc = read_ref(r, stage);
     return rc || !set ? rc : read_set(r, set);
 }
@@ -402,7 +407,8 @@ static int find_bundled(struct chain_item *item, const char *dir, struct err *er
     if (item->path)
         return 0;
     list_stages(dir, &have);
-    err_set(err, ERR_USAGE, "stage `%s`: there is no %s in %s (there: %s): name one of these or give a path (./%s)",
+    err_set(err, ERR_USAGE,
+            "stage `%s`: there is no %s in %s (there: %s): name one of these or give a path (./%s)",
             item->ref, name, dir, have.len ? buf_cstr(&have) : "none", name);
     buf_release(&have);
     return ERR_USAGE;

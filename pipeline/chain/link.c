@@ -18,8 +18,8 @@
 
 static const char *type_name(uint32_t type)
 {
-    static const char *const names[] = { "NIL", "BOOL", "I64", "F64", "STR", "BYTES", "MSGPACK", "NODES", "NODE_U8",
-                                         "NODE_F32" };
+    static const char *const names[] = { "NIL",   "BOOL",    "I64",   "F64",     "STR",
+                                         "BYTES", "MSGPACK", "NODES", "NODE_U8", "NODE_F32" };
 
     return type < sizeof names / sizeof names[0] ? names[type] : "?";
 }
@@ -35,9 +35,10 @@ static uint32_t slot_find(const struct chain *c, const char *name)
 /* Written by the host: no stage may give these. */
 static int host_owns(const char *name)
 {
-    static const char *const owned[] = { "v", "kind", "id", "url", "final_url", "fetched_at", "status", "content_type",
-                                         "charset", "bytes", "outcome", "fetch", "links", "dedupe", "chain", "x",
-                                         "error" };
+    static const char *const owned[] = { "v",          "kind",   "id",           "url",     "final_url",
+                                         "fetched_at", "status", "content_type", "charset", "bytes",
+                                         "outcome",    "fetch",  "links",        "dedupe",  "chain",
+                                         "x",          "error" };
     size_t n = strcspn(name, ".");
 
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
@@ -47,13 +48,17 @@ static int host_owns(const char *name)
 }
 
 /* Ports whose type the host relies on. */
-static const struct { const char *name; uint32_t type; } known[] = {
-    { "content.text", TROMMEL_T_STR },       { "content.markdown", TROMMEL_T_STR },
-    { "content.nodes", TROMMEL_T_NODE_U8 },  { "links.kind", TROMMEL_T_NODE_U8 },
+static const struct {
+    const char *name;
+    uint32_t type;
+} known[] = {
+    { "content.text", TROMMEL_T_STR },      { "content.markdown", TROMMEL_T_STR },
+    { "content.nodes", TROMMEL_T_NODE_U8 }, { "links.kind", TROMMEL_T_NODE_U8 },
     { "dedupe.sketch", TROMMEL_T_BYTES },
 };
 
-static int check_provided(const struct chain *c, const struct stage *s, const trommel_port *p, struct err *err)
+static int check_provided(const struct chain *c, const struct stage *s, const trommel_port *p,
+                          struct err *err)
 {
     uint32_t there = slot_find(c, p->name);
 
@@ -62,16 +67,21 @@ static int check_provided(const struct chain *c, const struct stage *s, const tr
                        c->stages[c->slots[there].provider].d.id, p->name);
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (!strcmp(known[i].name, p->name) && known[i].type != p->type)
-            return err_set(err, ERR_REFUSED, "`%s` provides `%s` as %s, the host takes it as %s: mend the stage",
-                           s->d.id, p->name, type_name(p->type), type_name(known[i].type));
+            return err_set(err, ERR_REFUSED,
+                           "`%s` provides `%s` as %s, the host takes it as %s: mend the stage", s->d.id,
+                           p->name, type_name(p->type), type_name(known[i].type));
     if (!(p->flags & TROMMEL_PORT_RECORD))
         return 0;
     if (host_owns(p->name))
-        return err_set(err, ERR_REFUSED, "`%s` provides the record field `%s`, which is the host's own: name it "
-                       "otherwise, or use put_extra (x.%s)", s->d.id, p->name, s->d.id);
+        return err_set(err, ERR_REFUSED,
+                       "`%s` provides the record field `%s`, which is the host's own: name it "
+                       "otherwise, or use put_extra (x.%s)",
+                       s->d.id, p->name, s->d.id);
     if (p->type >= TROMMEL_T_NODES)
-        return err_set(err, ERR_REFUSED, "`%s` provides the record field `%s` as %s, which never goes into a record: "
-                       "leave TROMMEL_PORT_RECORD out", s->d.id, p->name, type_name(p->type));
+        return err_set(err, ERR_REFUSED,
+                       "`%s` provides the record field `%s` as %s, which never goes into a record: "
+                       "leave TROMMEL_PORT_RECORD out",
+                       s->d.id, p->name, type_name(p->type));
     return 0;
 }
 
@@ -108,12 +118,16 @@ static int need_missing(const struct chain *c, uint32_t index, const char *name,
     const struct stage *later = provided_later(c, index, name);
 
     if (later == &c->stages[index])
-        return err_set(err, ERR_REFUSED, "`%s` needs `%s`, which only it provides itself: mend the stage", id, name);
+        return err_set(err, ERR_REFUSED, "`%s` needs `%s`, which only it provides itself: mend the stage", id,
+                       name);
     if (later)
-        return err_set(err, ERR_USAGE, "`%s` needs `%s`, provided by `%s`, which comes later: move `%s` before `%s`",
-                       id, name, later->d.id, later->d.id, id);
-    return err_set(err, ERR_USAGE, "`%s` needs `%s`, which no stage of the chain provides: add one that does before "
-                   "it, or take `%s` out", id, name, id);
+        return err_set(err, ERR_USAGE,
+                       "`%s` needs `%s`, provided by `%s`, which comes later: move `%s` before `%s`", id,
+                       name, later->d.id, later->d.id, id);
+    return err_set(err, ERR_USAGE,
+                   "`%s` needs `%s`, which no stage of the chain provides: add one that does before "
+                   "it, or take `%s` out",
+                   id, name, id);
 }
 
 static int link_needs(struct chain *c, uint32_t index, struct err *err)
@@ -130,8 +144,10 @@ static int link_needs(struct chain *c, uint32_t index, struct err *err)
             continue;
         }
         if (c->slots[slot].type != p->type)
-            return err_set(err, ERR_REFUSED, "`%s` needs `%s` as %s, `%s` provides it as %s: use versions of the two "
-                           "that fit", s->d.id, p->name, type_name(p->type), c->stages[c->slots[slot].provider].d.id,
+            return err_set(err, ERR_REFUSED,
+                           "`%s` needs `%s` as %s, `%s` provides it as %s: use versions of the two "
+                           "that fit",
+                           s->d.id, p->name, type_name(p->type), c->stages[c->slots[slot].provider].d.id,
                            type_name(c->slots[slot].type));
     }
     return 0;
@@ -139,7 +155,8 @@ static int link_needs(struct chain *c, uint32_t index, struct err *err)
 
 /* ---- the record's fields ---- */
 
-static int field_add(struct chain *c, const char *key, size_t n, uint32_t parent, uint32_t slot, struct err *err)
+static int field_add(struct chain *c, const char *key, size_t n, uint32_t parent, uint32_t slot,
+                     struct err *err)
 {
     char *copy = c->n_fields < FIELDS_MAX ? strndup(key, n) : NULL;
 
@@ -152,7 +169,8 @@ static int field_add(struct chain *c, const char *key, size_t n, uint32_t parent
 static uint32_t field_find(const struct chain *c, const char *key, size_t n, uint32_t parent)
 {
     for (uint32_t i = 0; i < c->n_fields; i++)
-        if (c->fields[i].parent == parent && strlen(c->fields[i].key) == n && !memcmp(c->fields[i].key, key, n))
+        if (c->fields[i].parent == parent && strlen(c->fields[i].key) == n &&
+            !memcmp(c->fields[i].key, key, n))
             return i;
     return SLOT_NONE;
 }
@@ -168,11 +186,14 @@ static int field_place(struct chain *c, uint32_t slot, struct err *err)
         int last = !at[n];
         uint32_t f = field_find(c, at, n, parent);
         if (depth > FIELD_DEPTH_MAX || !n)
-            return err_set(err, ERR_REFUSED, "`%s` provides the record field `%s`: more than %d parts, or an empty one",
-                           id, c->slots[slot].name, FIELD_DEPTH_MAX);
+            return err_set(err, ERR_REFUSED,
+                           "`%s` provides the record field `%s`: more than %d parts, or an empty one", id,
+                           c->slots[slot].name, FIELD_DEPTH_MAX);
         if (f != SLOT_NONE && (last || c->fields[f].slot != SLOT_NONE))
-            return err_set(err, ERR_REFUSED, "`%s` provides the record field `%s`, but another field is its parent or "
-                           "lies in it: name it otherwise", id, c->slots[slot].name);
+            return err_set(err, ERR_REFUSED,
+                           "`%s` provides the record field `%s`, but another field is its parent or "
+                           "lies in it: name it otherwise",
+                           id, c->slots[slot].name);
         if (f == SLOT_NONE) {
             int rc = field_add(c, at, n, parent, last ? slot : SLOT_NONE, err);
             if (rc)

@@ -16,9 +16,9 @@
 #include "chain/place.h"
 
 /* What version 1.0 of the header had: nothing shorter is taken. */
-#define STAGE_SIZE_1_0 (offsetof(trommel_stage, close) + sizeof(((trommel_stage *)0)->close))
-#define PORT_SIZE_1_0 (offsetof(trommel_port, flags) + sizeof(uint32_t))
-#define OPT_SIZE_1_0 (offsetof(trommel_opt, unit) + sizeof(char *))
+#define STAGE_SIZE_1_0  (offsetof(trommel_stage, close) + sizeof(((trommel_stage *)0)->close))
+#define PORT_SIZE_1_0   (offsetof(trommel_port, flags) + sizeof(uint32_t))
+#define OPT_SIZE_1_0    (offsetof(trommel_opt, unit) + sizeof(char *))
 #define METRIC_SIZE_1_0 (offsetof(trommel_metric, rsv) + sizeof(uint32_t))
 enum { NAME_MAX_BYTES = 128, STAGES_A_FILE = 16 };
 
@@ -91,23 +91,27 @@ static int check_head(struct check *k)
     const trommel_stage *t = k->t;
 
     if (t->struct_size < STAGE_SIZE_1_0)
-        return REFUSE(k, "%s: struct_size is %u, at least %zu is wanted: begin the table with TROMMEL_STAGE_HEAD",
-                      k->who, t->struct_size, STAGE_SIZE_1_0);
+        return REFUSE(
+            k, "%s: struct_size is %u, at least %zu is wanted: begin the table with TROMMEL_STAGE_HEAD",
+            k->who, t->struct_size, STAGE_SIZE_1_0);
     if (t->abi_major != TROMMEL_ABI_MAJOR)
         return REFUSE(k, "%s: abi_major is %u, this program's is %u: build it against this program's headers",
                       k->who, t->abi_major, TROMMEL_ABI_MAJOR);
     if (t->min_host_minor > TROMMEL_ABI_MINOR)
-        return REFUSE(k, "%s: min_host_minor is %u, this program's abi_minor is %u: update this program", k->who,
-                      t->min_host_minor, TROMMEL_ABI_MINOR);
+        return REFUSE(k, "%s: min_host_minor is %u, this program's abi_minor is %u: update this program",
+                      k->who, t->min_host_minor, TROMMEL_ABI_MINOR);
     if (!name_ok(t->id, ".-", STAGE_ID_MAX))
-        return REFUSE(k, "%s: id is `%.80s`, it must be 1 to %d of a-z 0-9 . - (reverse DNS for what is published)",
-                      k->who, t->id ? t->id : "(NULL)", STAGE_ID_MAX);
+        return REFUSE(
+            k, "%s: id is `%.80s`, it must be 1 to %d of a-z 0-9 . - (reverse DNS for what is published)",
+            k->who, t->id ? t->id : "(NULL)", STAGE_ID_MAX);
     if (!t->process)
-        return REFUSE(k, "%s: stage `%s`: process is NULL: give the function that handles a page", k->who, t->id);
+        return REFUSE(k, "%s: stage `%s`: process is NULL: give the function that handles a page", k->who,
+                      t->id);
     return 0;
 }
 
-static int check_stride(struct check *k, const char *field, unsigned n, unsigned stride, size_t least, const void *rows)
+static int check_stride(struct check *k, const char *field, unsigned n, unsigned stride, size_t least,
+                        const void *rows)
 {
     if (n > STAGE_TABLE_MAX)
         return REFUSE(k, "%s: stage `%s`: n_%s is %u, at most %d are taken", k->who, k->t->id, field, n,
@@ -115,8 +119,10 @@ static int check_stride(struct check *k, const char *field, unsigned n, unsigned
     if (n && !rows)
         return REFUSE(k, "%s: stage `%s`: n_%s is %u, but %s is NULL", k->who, k->t->id, field, n, field);
     if (n && stride < least)
-        return REFUSE(k, "%s: stage `%s`: %s rows are %u bytes, at least %zu are wanted: begin the table with "
-                      "TROMMEL_STAGE_HEAD", k->who, k->t->id, field, stride, least);
+        return REFUSE(k,
+                      "%s: stage `%s`: %s rows are %u bytes, at least %zu are wanted: begin the table with "
+                      "TROMMEL_STAGE_HEAD",
+                      k->who, k->t->id, field, stride, least);
     return 0;
 }
 
@@ -131,8 +137,8 @@ static int check_tables(struct check *k)
     rc = rc ? rc : check_stride(k, "reasons", t->n_reasons, sizeof(char *), sizeof(char *), t->reasons);
     for (unsigned i = 0; !rc && i < t->n_reasons; i++)
         if (!name_ok(t->reasons[i], "_", REASON_MAX))
-            rc = REFUSE(k, "%s: stage `%s`: reasons[%u] is `%.80s`, it must be 1 to %d of a-z 0-9 _", k->who, t->id,
-                        i, t->reasons[i] ? t->reasons[i] : "(NULL)", REASON_MAX);
+            rc = REFUSE(k, "%s: stage `%s`: reasons[%u] is `%.80s`, it must be 1 to %d of a-z 0-9 _", k->who,
+                        t->id, i, t->reasons[i] ? t->reasons[i] : "(NULL)", REASON_MAX);
     return rc;
 }
 
@@ -150,11 +156,14 @@ static int check_ports(struct check *k, const char *field, const trommel_port *p
 {
     for (unsigned i = 0; i < n; i++) {
         if (!name_ok(ports[i].name, "._-", NAME_MAX_BYTES))
-            return REFUSE(k, "%s: stage `%s`: %s[%u].name is `%.80s`, it must be 1 to %d of a-z 0-9 . _ -", k->who,
-                          k->t->id, field, i, ports[i].name ? ports[i].name : "(NULL)", NAME_MAX_BYTES);
+            return REFUSE(k, "%s: stage `%s`: %s[%u].name is `%.80s`, it must be 1 to %d of a-z 0-9 . _ -",
+                          k->who, k->t->id, field, i, ports[i].name ? ports[i].name : "(NULL)",
+                          NAME_MAX_BYTES);
         if (ports[i].type == TROMMEL_T_NIL || ports[i].type > TROMMEL_T_NODE_F32)
-            return REFUSE(k, "%s: stage `%s`: %s[%u] (`%s`) has type %u, it must be one of TROMMEL_T_BOOL to "
-                          "TROMMEL_T_NODE_F32", k->who, k->t->id, field, i, ports[i].name, ports[i].type);
+            return REFUSE(k,
+                          "%s: stage `%s`: %s[%u] (`%s`) has type %u, it must be one of TROMMEL_T_BOOL to "
+                          "TROMMEL_T_NODE_F32",
+                          k->who, k->t->id, field, i, ports[i].name, ports[i].type);
     }
     return 0;
 }
@@ -166,14 +175,14 @@ static int check_opts(struct check *k, const struct stage *s)
         trommel_val val;
         struct err why = { 0 };
         if (!name_ok(o->key, "_", NAME_MAX_BYTES))
-            return REFUSE(k, "%s: stage `%s`: opts[%u].key is `%.80s`, it must be 1 to %d of a-z 0-9 _", k->who,
-                          s->d.id, i, o->key ? o->key : "(NULL)", NAME_MAX_BYTES);
+            return REFUSE(k, "%s: stage `%s`: opts[%u].key is `%.80s`, it must be 1 to %d of a-z 0-9 _",
+                          k->who, s->d.id, i, o->key ? o->key : "(NULL)", NAME_MAX_BYTES);
         for (unsigned j = 0; j < i; j++)
             if (!strcmp(s->opts[j].key, o->key))
                 return REFUSE(k, "%s: stage `%s`: option `%s` is there twice", k->who, s->d.id, o->key);
         if (o->type < TROMMEL_T_BOOL || o->type > TROMMEL_T_STR)
-            return REFUSE(k, "%s: stage `%s`: option `%s` has type %u, it must be BOOL, I64, F64 or STR", k->who,
-                          s->d.id, o->key, o->type);
+            return REFUSE(k, "%s: stage `%s`: option `%s` has type %u, it must be BOOL, I64, F64 or STR",
+                          k->who, s->d.id, o->key, o->type);
         if (o->dflt && option_parse(o, o->dflt, &val, &why))
             return REFUSE(k, "%s: stage `%s`: its own default is wrong: %s", k->who, s->d.id, why.text);
     }
@@ -204,11 +213,13 @@ static int check_unique(struct check *k, const struct chain *c)
     for (size_t i = 0; i < c->n_stages; i++) {
         const struct stage *other = &c->stages[i];
         if (!strcmp(other->d.id, k->t->id))
-            return err_set(k->err, ERR_USAGE, "%s: stage `%s` is in the chain already (from %s): take one out", k->who,
-                           k->t->id, other->path ? other->path : "a table");
+            return err_set(k->err, ERR_USAGE,
+                           "%s: stage `%s` is in the chain already (from %s): take one out", k->who, k->t->id,
+                           other->path ? other->path : "a table");
     }
     if (c->n_stages == LIMIT_STAGES)
-        return err_set(k->err, ERR_USAGE, "%s: more than %u stages in the chain: take some out", k->who, LIMIT_STAGES);
+        return err_set(k->err, ERR_USAGE, "%s: more than %u stages in the chain: take some out", k->who,
+                       LIMIT_STAGES);
     return 0;
 }
 
@@ -257,22 +268,27 @@ static int load_file(struct chain *c, const char *path, size_t item, struct err 
         return rc;
     dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!dl)
-        return err_set(err, ERR_REFUSED, "%s: cannot be loaded: %s: link it with what it uses (-Wl,-z,defs shows it)",
-                       path, dlerror());
+        return err_set(err, ERR_REFUSED,
+                       "%s: cannot be loaded: %s: link it with what it uses (-Wl,-z,defs shows it)", path,
+                       dlerror());
     entry = (entry_fn)(uintptr_t)dlsym(dl, "trommel_stage_entry");
     if (!entry)
-        return err_set(err, ERR_REFUSED, "%s: no symbol trommel_stage_entry: define the stage with TROMMEL_STAGE", path);
+        return err_set(err, ERR_REFUSED,
+                       "%s: no symbol trommel_stage_entry: define the stage with TROMMEL_STAGE", path);
     for (; !rc && index <= STAGES_A_FILE && (table = entry(TROMMEL_ABI_MAJOR, index)); index++)
-        rc = index == STAGES_A_FILE ? err_set(err, ERR_REFUSED, "%s: more than %d stages in one file (does "
-                                              "trommel_stage_entry ever return NULL?)", path, STAGES_A_FILE)
+        rc = index == STAGES_A_FILE ? err_set(err, ERR_REFUSED,
+                                              "%s: more than %d stages in one file (does "
+                                              "trommel_stage_entry ever return NULL?)",
+                                              path, STAGES_A_FILE)
                                     : chain_add(c, table, path, item, err);
     if (!rc && !index)
-        return err_set(err, ERR_REFUSED, "%s: trommel_stage_entry(%u, 0) gives no stage", path, TROMMEL_ABI_MAJOR);
+        return err_set(err, ERR_REFUSED, "%s: trommel_stage_entry(%u, 0) gives no stage", path,
+                       TROMMEL_ABI_MAJOR);
     return rc;
 }
 
-int chain_load(struct chain *c, const struct chain_config *config, void (*at)(void *arg, uint32_t item), void *arg,
-               struct err *err)
+int chain_load(struct chain *c, const struct chain_config *config, void (*at)(void *arg, uint32_t item),
+               void *arg, struct err *err)
 {
     int rc = 0;
 
@@ -298,7 +314,8 @@ static void list_options(const struct stage *s, struct buf *out)
         buf_printf(out, "%s%s", i ? ", " : "", s->opts[i].key);
 }
 
-static int option_unknown(const struct chain *c, const struct stage *s, const struct chain_set *set, struct err *err)
+static int option_unknown(const struct chain *c, const struct stage *s, const struct chain_set *set,
+                          struct err *err)
 {
     struct buf list = BUF_INIT(8192);
 
@@ -307,10 +324,11 @@ static int option_unknown(const struct chain *c, const struct stage *s, const st
     else
         list_stages(c, &list);
     if (s)
-        err_set(err, ERR_USAGE, "stage `%s` has no option `%s` (it has: %s): correct the name", s->d.id, set->option,
-                list.len ? buf_cstr(&list) : "none");
+        err_set(err, ERR_USAGE, "stage `%s` has no option `%s` (it has: %s): correct the name", s->d.id,
+                set->option, list.len ? buf_cstr(&list) : "none");
     else
-        err_set(err, ERR_USAGE, "option `%s.%s`: no stage `%s` in the chain (there: %s): correct the name or add it",
+        err_set(err, ERR_USAGE,
+                "option `%s.%s`: no stage `%s` in the chain (there: %s): correct the name or add it",
                 set->stage, set->option, set->stage, list.len ? buf_cstr(&list) : "none");
     buf_release(&list);
     return ERR_USAGE;
@@ -374,9 +392,9 @@ static int default_apply(struct stage *s, unsigned i, struct err *err)
     if (s->values[i].text)
         return 0;
     if (!s->opts[i].dflt && (s->opts[i].flags & TROMMEL_OPT_REQUIRED))
-        return err_set(err, ERR_USAGE, "stage `%s`: option `%s` must be given (%.200s): --set %s.%s=VALUE", s->d.id,
-                       s->opts[i].key, s->opts[i].help ? s->opts[i].help : "it has no default", s->d.id,
-                       s->opts[i].key);
+        return err_set(err, ERR_USAGE, "stage `%s`: option `%s` must be given (%.200s): --set %s.%s=VALUE",
+                       s->d.id, s->opts[i].key, s->opts[i].help ? s->opts[i].help : "it has no default",
+                       s->d.id, s->opts[i].key);
     if (!s->opts[i].dflt)
         return 0;
     s->values[i].text = strdup(s->opts[i].dflt);

@@ -7,13 +7,13 @@
 #include "chain/chain.h"
 
 enum {
-    STAGE_TABLE_MAX = 256,   /* rows of needs, provides, options, metrics, reasons */
-    SLOTS_MAX = 1024,        /* different ports in a chain */
-    FIELDS_MAX = 2048,       /* nodes of the tree of record fields */
-    FIELD_DEPTH_MAX = 4,     /* "meta.product.name": three */
+    STAGE_TABLE_MAX = 256, /* rows of needs, provides, options, metrics, reasons */
+    SLOTS_MAX = 1024,      /* different ports in a chain */
+    FIELDS_MAX = 2048,     /* nodes of the tree of record fields */
+    FIELD_DEPTH_MAX = 4,   /* "meta.product.name": three */
     STAGE_ID_MAX = 64,
     REASON_MAX = 64,
-    EXTRA_KEYS_MAX = 1024,   /* of one stage on one page */
+    EXTRA_KEYS_MAX = 1024, /* of one stage on one page */
     FAIL_TEXT_MAX = 500
 };
 #define SLOT_NONE UINT32_MAX
@@ -26,39 +26,39 @@ struct trommel_ctx {
     uint32_t fail_reason;
     uint32_t fail_n;
     char fail_text[FAIL_TEXT_MAX];
-    const char *said;        /* why its table was refused, from load to report; or NULL */
+    const char *said; /* why its table was refused, from load to report; or NULL */
 };
 
 struct opt_value {
     trommel_val val;
-    char *text;              /* owned: what val borrows; NULL: no value */
+    char *text; /* owned: what val borrows; NULL: no value */
 };
 
 struct stage {
-    trommel_stage d;         /* as this host knows it: fields the stage is too old for are zero */
-    char *path;              /* its file, or NULL */
-    size_t item;             /* of the configuration */
+    trommel_stage d;                /* as this host knows it: fields the stage is too old for are zero */
+    char *path;                     /* its file, or NULL */
+    size_t item;                    /* of the configuration */
     trommel_port *needs, *provides; /* copied, one stride */
     trommel_opt *opts;
-    struct opt_value *values;       /* one an option */
+    struct opt_value *values; /* one an option */
     uint32_t *need_slot, *provide_slot;
     struct trommel_ctx *ctx;
     void *self;
     int is_configured;
 };
 
-struct slot {                /* one port of the chain */
+struct slot { /* one port of the chain */
     const char *name;
     uint32_t type;
-    uint32_t provider;       /* stage */
+    uint32_t provider; /* stage */
     int in_record;
 };
 
 /* The record's tree of fields, parents before children, siblings together in pre-order. */
 struct field {
-    char *key;               /* one part of the name */
-    uint32_t parent;         /* SLOT_NONE: the record itself */
-    uint32_t slot;           /* leaf: its port; SLOT_NONE: a map */
+    char *key;       /* one part of the name */
+    uint32_t parent; /* SLOT_NONE: the record itself */
+    uint32_t slot;   /* leaf: its port; SLOT_NONE: a map */
 };
 
 struct log_sink {
@@ -76,11 +76,11 @@ struct chain {
     uint32_t slot_text, slot_kind, slot_sketch; /* what the host itself understands, or SLOT_NONE */
     char hash[33];
     struct log_sink log;
-    void (*at)(void *arg, uint32_t index);      /* told before a stage's code is configured */
+    void (*at)(void *arg, uint32_t index); /* told before a stage's code is configured */
     void *at_arg;
 };
 
-struct chain *chain_new(void); /* NULL: out of memory */
+struct chain *chain_new(void);    /* NULL: out of memory */
 void chain_free(struct chain *c); /* stages that are configured are closed; NULL-safe */
 
 /* Adds one stage by its table, checked as that of a stranger.  path: may be NULL. */

@@ -34,9 +34,9 @@ struct judge {
     const char *path;
     int fd;
     uint64_t size;
-    uint32_t type;          /* wanted */
+    uint32_t type; /* wanted */
     struct trommel_note note;
-    int found, other;       /* the wanted note; one of ours of another type */
+    int found, other; /* the wanted note; one of ours of another type */
     struct err *err;
 };
 
@@ -64,9 +64,12 @@ static const char *what(uint32_t type)
 
 static const char *machine_name(unsigned m, char out[32])
 {
-    static const struct { unsigned id; const char *name; } names[] = {
+    static const struct {
+        unsigned id;
+        const char *name;
+    } names[] = {
         { EM_X86_64, "x86-64" }, { EM_AARCH64, "aarch64" }, { EM_RISCV, "riscv" }, { EM_386, "i386" },
-        { EM_ARM, "arm" }, { EM_PPC64, "ppc64" }, { EM_S390, "s390" },
+        { EM_ARM, "arm" },       { EM_PPC64, "ppc64" },     { EM_S390, "s390" },
     };
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
@@ -82,29 +85,36 @@ static int judge_header(struct judge *j, Elf64_Ehdr *eh)
 
     memset(eh, 0, sizeof *eh);
     if (read_at(j, eh->e_ident, EI_NIDENT, 0) || memcmp(eh->e_ident, ELFMAG, SELFMAG))
-        return err_set(j->err, ERR_REFUSED,
-                       "%s: not a shared object (it does not begin with the ELF magic): build it with cc -shared",
-                       j->path);
+        return err_set(
+            j->err, ERR_REFUSED,
+            "%s: not a shared object (it does not begin with the ELF magic): build it with cc -shared",
+            j->path);
     if (eh->e_ident[EI_CLASS] != (sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32))
-        return err_set(j->err, ERR_REFUSED, "%s: ELF class is %s, this program's is %u-bit: build it for this machine",
-                       j->path, eh->e_ident[EI_CLASS] == ELFCLASS32 ? "32-bit"
-                       : eh->e_ident[EI_CLASS] == ELFCLASS64 ? "64-bit" : "invalid",
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: ELF class is %s, this program's is %u-bit: build it for this machine", j->path,
+                       eh->e_ident[EI_CLASS] == ELFCLASS32   ? "32-bit"
+                       : eh->e_ident[EI_CLASS] == ELFCLASS64 ? "64-bit"
+                                                             : "invalid",
                        (unsigned)sizeof(void *) * 8);
     if (eh->e_ident[EI_DATA] != OWN_DATA)
-        return err_set(j->err, ERR_REFUSED, "%s: ELF byte order is %u, this program's is %u: build it for this machine",
-                       j->path, eh->e_ident[EI_DATA], OWN_DATA);
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: ELF byte order is %u, this program's is %u: build it for this machine", j->path,
+                       eh->e_ident[EI_DATA], OWN_DATA);
     if (read_at(j, eh, sizeof *eh, 0))
         return err_set(j->err, ERR_REFUSED, "%s: cut off within its ELF header: build it again", j->path);
     if (eh->e_machine != OWN_MACHINE)
-        return err_set(j->err, ERR_REFUSED, "%s: ELF machine is %s, this program's is %s: build it for this machine",
-                       j->path, machine_name(eh->e_machine, a), machine_name(OWN_MACHINE, b));
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: ELF machine is %s, this program's is %s: build it for this machine", j->path,
+                       machine_name(eh->e_machine, a), machine_name(OWN_MACHINE, b));
     if (eh->e_type != ET_DYN)
-        return err_set(j->err, ERR_REFUSED, "%s: ELF type is %u, a shared object's is %u: build it with cc -shared",
-                       j->path, eh->e_type, ET_DYN);
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: ELF type is %u, a shared object's is %u: build it with cc -shared", j->path,
+                       eh->e_type, ET_DYN);
     if (eh->e_phentsize != sizeof(Elf64_Phdr) || eh->e_phnum > PHDRS_MAX)
-        return err_set(j->err, ERR_REFUSED, "%s: %u ELF program headers of %u bytes, at most %u of %u are taken: "
-                       "build it again", j->path, eh->e_phnum, eh->e_phentsize, PHDRS_MAX,
-                       (unsigned)sizeof(Elf64_Phdr));
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: %u ELF program headers of %u bytes, at most %u of %u are taken: "
+                       "build it again",
+                       j->path, eh->e_phnum, eh->e_phentsize, PHDRS_MAX, (unsigned)sizeof(Elf64_Phdr));
     return 0;
 }
 
@@ -164,11 +174,15 @@ static int find_note(struct judge *j, const Elf64_Ehdr *eh)
         walk_notes(j, segment, ph.p_filesz, ph.p_align == 8 ? 8 : 4);
     }
     if (!j->found && j->other)
-        return err_set(j->err, ERR_REFUSED, "%s: is a %s (note type %d), a %s (note type %u) is wanted here: "
-                       "name another file", j->path, what((uint32_t)j->other), j->other, what(j->type), j->type);
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: is a %s (note type %d), a %s (note type %u) is wanted here: "
+                       "name another file",
+                       j->path, what((uint32_t)j->other), j->other, what(j->type), j->type);
     if (!j->found)
-        return err_set(j->err, ERR_REFUSED, "%s: no Trommel %s: it has no ELF note TRM of type %u; define the %s "
-                       "with TROMMEL_%s of <trommel/%s.h>", j->path, what(j->type), j->type, what(j->type),
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: no Trommel %s: it has no ELF note TRM of type %u; define the %s "
+                       "with TROMMEL_%s of <trommel/%s.h>",
+                       j->path, what(j->type), j->type, what(j->type),
                        j->type == TROMMEL_NOTE_SINK ? "SINK" : "STAGE", what(j->type));
     return 0;
 }
@@ -179,15 +193,19 @@ static int judge_versions(struct judge *j)
     uint32_t minor = j->type == TROMMEL_NOTE_SINK ? TROMMEL_SINK_ABI_MINOR : TROMMEL_ABI_MINOR;
 
     if (j->note.major != major)
-        return err_set(j->err, ERR_REFUSED, "%s: abi_major is %u, this program's is %u: build it against this "
-                       "program's headers", j->path, j->note.major, major);
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: abi_major is %u, this program's is %u: build it against this "
+                       "program's headers",
+                       j->path, j->note.major, major);
     if (j->note.min_host_minor > minor)
-        return err_set(j->err, ERR_REFUSED, "%s: min_host_minor is %u, this program's abi_minor is %u: update this "
-                       "program, or build the %s for an older one", j->path, j->note.min_host_minor, minor,
-                       what(j->type));
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: min_host_minor is %u, this program's abi_minor is %u: update this "
+                       "program, or build the %s for an older one",
+                       j->path, j->note.min_host_minor, minor, what(j->type));
     if (j->note.ptr_bits != sizeof(void *) * 8)
-        return err_set(j->err, ERR_REFUSED, "%s: ptr_bits is %u, this program's is %u: build it for this machine",
-                       j->path, j->note.ptr_bits, (unsigned)sizeof(void *) * 8);
+        return err_set(j->err, ERR_REFUSED,
+                       "%s: ptr_bits is %u, this program's is %u: build it for this machine", j->path,
+                       j->note.ptr_bits, (unsigned)sizeof(void *) * 8);
     return 0;
 }
 

@@ -19,8 +19,8 @@ static int option_bool(const trommel_opt *row, const char *text, trommel_val *va
             return 0;
         }
     }
-    return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is neither true nor false: write one of these", row->key,
-                   text);
+    return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is neither true nor false: write one of these",
+                   row->key, text);
 }
 
 /* "1..10 ms", or "" when any will do. */
@@ -58,10 +58,11 @@ static int option_i64(const trommel_opt *row, const char *text, trommel_val *val
     factor = end == text || errno || strchr(" \t\n\v\f\r", text[0]) ? 0 : suffix_factor(row, end);
     range_text(row, range);
     if (!factor || __builtin_mul_overflow(val->u.i, factor, &val->u.i))
-        return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is no whole number: write one%s", row->key, text, range);
+        return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is no whole number: write one%s", row->key,
+                       text, range);
     if (!in_range(row, (double)val->u.i))
-        return err_set(err, ERR_USAGE, "option `%s`: %.100s is out of range: write a whole number%s", row->key, text,
-                       range);
+        return err_set(err, ERR_USAGE, "option `%s`: %.100s is out of range: write a whole number%s",
+                       row->key, text, range);
     return 0;
 }
 
@@ -72,9 +73,11 @@ static int option_f64(const trommel_opt *row, const char *text, trommel_val *val
     val->u.d = strtod(text, &end);
     range_text(row, range);
     if (end == text || *end || !isfinite(val->u.d) || strchr(" \t\n\v\f\r", text[0]))
-        return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is no number: write one%s", row->key, text, range);
+        return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is no number: write one%s", row->key, text,
+                       range);
     if (!in_range(row, val->u.d))
-        return err_set(err, ERR_USAGE, "option `%s`: %.100s is out of range: write a number%s", row->key, text, range);
+        return err_set(err, ERR_USAGE, "option `%s`: %.100s is out of range: write a number%s", row->key,
+                       text, range);
     return 0;
 }
 
@@ -90,8 +93,8 @@ static int option_str(const trommel_opt *row, const char *text, trommel_val *val
         if ((size_t)(bar - p) == n && !memcmp(p, text, n))
             return 0;
         if (!*bar)
-            return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is not one of %.300s: write one of these", row->key,
-                           text, row->choices);
+            return err_set(err, ERR_USAGE, "option `%s`: `%.100s` is not one of %.300s: write one of these",
+                           row->key, text, row->choices);
         p = bar + 1;
     }
     return 0;
@@ -112,7 +115,9 @@ int option_parse(const trommel_opt *row, const char *text, trommel_val *val, str
     case TROMMEL_T_STR:
         return option_str(row, text, val, err);
     default:
-        return err_set(err, ERR_INVALID, "option `%s`: its row has type %u, an option is BOOL, I64, F64 or STR: "
-                       "mend the stage", row->key, row->type);
+        return err_set(err, ERR_INVALID,
+                       "option `%s`: its row has type %u, an option is BOOL, I64, F64 or STR: "
+                       "mend the stage",
+                       row->key, row->type);
     }
 }

@@ -28,7 +28,8 @@ static void timer_arm(struct pool *p, uint64_t at_ms, uint64_t now_ms)
     uint64_t wait = at_ms > now_ms ? at_ms - now_ms : 1;
     struct itimerspec t = { .it_value = { (time_t)(wait / 1000), (long)(wait % 1000) * 1000000 } };
 
-    if (p->timer_ms && p->timer_ms <= at_ms) /* also when it is due: putting it off again and again would starve it */
+    if (p->timer_ms &&
+        p->timer_ms <= at_ms) /* also when it is due: putting it off again and again would starve it */
         return;
     p->timer_ms = at_ms > now_ms ? at_ms : now_ms + 1;
     timerfd_settime(p->timer, 0, &t, NULL);
@@ -101,13 +102,16 @@ static int pool_init(struct pool *p, const struct pool_options *opt, struct err 
     least = p->opt.page_ms < p->opt.stage_ms ? p->opt.page_ms : p->opt.stage_ms;
     p->tick_ms = least / 8 < 5 ? 5 : least / 8 > 100 ? 100 : least / 8;
     p->next_seq = 1;
-    p->head = (struct proto_config){ .page_ms = p->opt.page_ms, .stage_ms = p->opt.stage_ms, .generation = 1,
+    p->head = (struct proto_config){ .page_ms = p->opt.page_ms,
+                                     .stage_ms = p->opt.stage_ms,
+                                     .generation = 1,
                                      .worker_bytes = p->opt.worker_bytes };
     snprintf(p->head.version, sizeof p->head.version, "%s", TROMMEL_VERSION);
     p->epfd = epoll_create1(EPOLL_CLOEXEC);
     p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (p->epfd < 0 || p->timer < 0 || epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->timer, &e))
-        return err_set(err, ERR_IO, "the pool of workers cannot be made: %s: allow more open files (ulimit -n)",
+        return err_set(err, ERR_IO,
+                       "the pool of workers cannot be made: %s: allow more open files (ulimit -n)",
                        strerror(errno));
     return place_worker(opt->worker_path, &p->worker_path, err);
 }
@@ -124,7 +128,8 @@ static int slots_make(struct pool *p, struct err *err)
         p->n_slots++;
     }
     if (rc)
-        return err_set(err, rc, "shared memory for a worker cannot be made: %s: allow more open files or memory",
+        return err_set(err, rc,
+                       "shared memory for a worker cannot be made: %s: allow more open files or memory",
                        strerror(errno));
     for (unsigned i = 0; !rc && i < p->n_slots; i++)
         rc = slot_start(&p->slots[i], err);
@@ -218,7 +223,8 @@ static struct slot_proc *slot_choose(struct pool *p, size_t bytes)
 
     for (unsigned i = 0; i < p->n_slots; i++) {
         struct slot_proc *s = &p->slots[i];
-        size_t load = s->flight_bytes + s->n_flights * 4 * KIB + (s->state == SLOT_READY ? 0 : PROTO_RING_BYTES);
+        size_t load =
+            s->flight_bytes + s->n_flights * 4 * KIB + (s->state == SLOT_READY ? 0 : PROTO_RING_BYTES);
         if (!takes_pages(s) || s->flight_bytes + bytes > PROTO_RING_BYTES || (best && load >= best_load))
             continue;
         best = s;
@@ -236,7 +242,8 @@ static int page_ok(const struct pool_page *page, size_t *bytes)
         page->content_type.n > LIMIT_HEADER_BYTES || page->content_encoding.n > LIMIT_HEADER_BYTES ||
         h->fetch.n > LIMIT_HEADER_BYTES)
         return ERR_LIMIT;
-    *bytes = page->body.n + page->headers.n + page->content_type.n + page->content_encoding.n + h->fetch.n + 4096;
+    *bytes =
+        page->body.n + page->headers.n + page->content_type.n + page->content_encoding.n + h->fetch.n + 4096;
     for (int i = 0; i < 3; i++) {
         if (texts[i].n > 64 * KIB)
             return ERR_LIMIT;

@@ -20,21 +20,21 @@ enum { PROTO_CONFIG = 1, PROTO_PAGE, PROTO_READY, PROTO_REFUSED, PROTO_LOG, PROT
 
 struct proto_head {
     uint32_t magic, type;
-    uint32_t n;       /* bytes that follow */
+    uint32_t n; /* bytes that follow */
     uint32_t rsv;
-    uint64_t seq;     /* PAGE, RESULT: the page's number */
+    uint64_t seq; /* PAGE, RESULT: the page's number */
 };
 
-#define PROTO_RING_BYTES  (32u * MIB)
-#define PROTO_CONFIG_MAX  (8u * MIB)
-#define PROTO_READY_MAX   (64u * KIB)
-#define PROTO_LOG_MAX     2048u
-#define PROTO_SKETCH_MAX  (256u * KIB)
-#define PROTO_RESULT_MAX  (LIMIT_RECORD_BYTES + PROTO_SKETCH_MAX + 4096u)
+#define PROTO_RING_BYTES (32u * MIB)
+#define PROTO_CONFIG_MAX (8u * MIB)
+#define PROTO_READY_MAX  (64u * KIB)
+#define PROTO_LOG_MAX    2048u
+#define PROTO_SKETCH_MAX (256u * KIB)
+#define PROTO_RESULT_MAX (LIMIT_RECORD_BYTES + PROTO_SKETCH_MAX + 4096u)
 
 /* CONFIG: this, then strings: uint32_t length and bytes with their NUL. */
 struct proto_config {
-    uint32_t size;            /* of this struct: another build has another */
+    uint32_t size; /* of this struct: another build has another */
     uint32_t page_ms, stage_ms, generation;
     uint32_t n_items, n_sets;
     uint64_t worker_bytes;
@@ -46,8 +46,17 @@ struct proto_place { /* PAGE: where in the ring */
 };
 
 /* What lies there: this, then the strings in the order of `str`, each 0-terminated by nothing. */
-enum { PAGE_ID_TEXT, PAGE_URL, PAGE_FINAL_URL, PAGE_FETCH, PAGE_TYPE, PAGE_ENCODING, PAGE_HEADERS, PAGE_BODY,
-       PAGE_STRS };
+enum {
+    PAGE_ID_TEXT,
+    PAGE_URL,
+    PAGE_FINAL_URL,
+    PAGE_FETCH,
+    PAGE_TYPE,
+    PAGE_ENCODING,
+    PAGE_HEADERS,
+    PAGE_BODY,
+    PAGE_STRS
+};
 struct proto_page {
     uint8_t id[16];
     int64_t fetched_ms;
@@ -80,8 +89,17 @@ struct proto_result {
 };
 
 /* Where the worker is: in memory it can write, so a hint, copied before it is used. */
-enum { CRUMB_START, CRUMB_LOAD, CRUMB_CONFIGURE, CRUMB_IDLE, CRUMB_PARSE, CRUMB_STAGE, CRUMB_LINKS, CRUMB_COMPOSE,
-       CRUMB_PHASES };
+enum {
+    CRUMB_START,
+    CRUMB_LOAD,
+    CRUMB_CONFIGURE,
+    CRUMB_IDLE,
+    CRUMB_PARSE,
+    CRUMB_STAGE,
+    CRUMB_LINKS,
+    CRUMB_COMPOSE,
+    CRUMB_PHASES
+};
 struct crumb {
     uint64_t seq;
     uint32_t phase, index;

@@ -14,7 +14,7 @@ struct ring_place {
     uint32_t off, n;
 };
 struct ring {
-    int fd;               /* opened for reading only: what the worker gets */
+    int fd; /* opened for reading only: what the worker gets */
     unsigned char *map;
     size_t bytes;
     struct ring_place places[LIMIT_WORKER_QUEUE]; /* by offset */

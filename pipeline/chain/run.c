@@ -118,7 +118,8 @@ int header_find(trommel_str headers, trommel_str name, trommel_str *ret)
     const char *at = headers.p, *end = at + headers.n;
 
     while (at < end) {
-        const char *eol = memchr(at, '\n', (size_t)(end - at)), *stop = eol ? eol : end, *val = at + name.n + 1;
+        const char *eol = memchr(at, '\n', (size_t)(end - at)), *stop = eol ? eol : end,
+                   *val = at + name.n + 1;
         if (name.n && (size_t)(stop - at) > name.n && at[name.n] == ':' && !strncasecmp(at, name.p, name.n)) {
             while (val < stop && (*val == ' ' || *val == '\t'))
                 val++;
@@ -334,7 +335,8 @@ static struct extra *extra_row(trommel_page *p, struct extras *x, trommel_str ke
             return &x->rows[i];
     if (x->n == x->cap) {
         uint32_t cap = x->cap ? 2 * x->cap : 8;
-        struct extra *rows = cap <= EXTRA_KEYS_MAX ? arena_alloc(&p->run->arena, cap * sizeof *rows, 8) : NULL;
+        struct extra *rows =
+            cap <= EXTRA_KEYS_MAX ? arena_alloc(&p->run->arena, cap * sizeof *rows, 8) : NULL;
         if (!rows)
             return NULL;
         if (x->n)
@@ -382,7 +384,8 @@ static uint32_t host_should_stop(trommel_page *p)
     if (now - p->stage_ns < stage && now - p->page_ns < page)
         return 0;
     cpu = cpu_ns();
-    if ((int64_t)(cpu - p->stage_cpu_ns) >= (int64_t)stage || (int64_t)(cpu - p->page_cpu_ns) >= (int64_t)page)
+    if ((int64_t)(cpu - p->stage_cpu_ns) >= (int64_t)stage ||
+        (int64_t)(cpu - p->page_cpu_ns) >= (int64_t)page)
         p->over_budget = 1;
     return (uint32_t)p->over_budget;
 }
@@ -426,13 +429,14 @@ int chain_configure(struct chain *c, const trommel_host *host, struct err *err)
 
 /* ---- the run ---- */
 
-int run_init(struct run *r, const struct chain *chain, struct crumb *crumb, uint32_t page_ms, uint32_t stage_ms,
-             uint32_t generation)
+int run_init(struct run *r, const struct chain *chain, struct crumb *crumb, uint32_t page_ms,
+             uint32_t stage_ms, uint32_t generation)
 {
     struct parse_limits limits = PARSE_LIMITS_DEFAULT;
 
-    *r = (struct run){ .chain = chain, .crumb = crumb, .page_ms = page_ms, .stage_ms = stage_ms,
-                       .generation = generation };
+    *r = (struct run){
+        .chain = chain, .crumb = crumb, .page_ms = page_ms, .stage_ms = stage_ms, .generation = generation
+    };
     arena_init(&r->arena, LIMIT_ARENA_BYTES);
     buf_init(&r->record, LIMIT_RECORD_BYTES);
     r->parse = parse_new(&limits);
@@ -505,7 +509,8 @@ static const char *reason_of(const struct stage *s, uint32_t reason, const char 
     return reason < s->d.n_reasons ? s->d.reasons[reason] : NULL;
 }
 
-static void stage_ended(struct trommel_page *p, const struct stage *s, uint32_t verdict, struct run_result *res)
+static void stage_ended(struct trommel_page *p, const struct stage *s, uint32_t verdict,
+                        struct run_result *res)
 {
     static const char *const names[] = { NULL, "dropped", "retry", "error", "fatal" };
     uint32_t v = verdict & 0xff;
@@ -600,7 +605,8 @@ static int page_finish(struct trommel_page *p, const struct links *links, struct
     return rc;
 }
 
-int run_parsed(struct run *r, const struct pool_page *in, const struct parse_output *parsed, struct run_result *ret)
+int run_parsed(struct run *r, const struct pool_page *in, const struct parse_output *parsed,
+               struct run_result *ret)
 {
     struct trommel_page *p = &r->page;
     struct links links = { 0 };
@@ -638,7 +644,8 @@ int run_page(struct run *r, const struct pool_page *in, struct run_result *ret)
     crumb_at(r, CRUMB_PARSE, 0);
     rc = parse_page(r->parse, &pi, &r->arena, &out);
     if (rc)
-        out = (struct parse_output){ .kind = PARSE_NONE, .failed = 1,
+        out = (struct parse_output){ .kind = PARSE_NONE,
+                                     .failed = 1,
                                      .reason = rc == ERR_LIMIT ? "too_complex" : "out_of_memory" };
     return run_parsed(r, in, &out, ret);
 }

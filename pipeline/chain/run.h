@@ -39,15 +39,15 @@ struct trommel_page {
     struct run *run;
     const struct pool_page *in;
     const struct parse_output *parsed;
-    trommel_val *vals;      /* one a slot; which are there: is_set */
+    trommel_val *vals; /* one a slot; which are there: is_set */
     uint8_t *is_set;
-    struct extras *extras;  /* one a stage */
-    uint32_t *us;           /* one a stage, time it took */
-    uint32_t n_ran;         /* stages that ran */
-    uint32_t stage;         /* that runs now */
-    uint64_t record_bytes;  /* of the values that will go into the record */
+    struct extras *extras;                                 /* one a stage */
+    uint32_t *us;                                          /* one a stage, time it took */
+    uint32_t n_ran;                                        /* stages that ran */
+    uint32_t stage;                                        /* that runs now */
+    uint64_t record_bytes;                                 /* of the values that will go into the record */
     uint64_t page_ns, page_cpu_ns, stage_ns, stage_cpu_ns; /* when it began */
-    int over_budget;        /* should_stop said so */
+    int over_budget;                                       /* should_stop said so */
     char status[8], id[2 * RECORD_ID_BYTES + 1], fetched_at[32];
     uint32_t fetched_at_n;
 };
@@ -63,27 +63,28 @@ struct run {
     struct url_parser *url;
     struct buf record;
     struct trommel_page page;
-    uint16_t link_hash[LINK_HASH];  /* of URLs: index + 1 */
-    uint16_t href_hash[LINK_HASH];  /* of attribute values seen: index + 1 */
+    uint16_t link_hash[LINK_HASH]; /* of URLs: index + 1 */
+    uint16_t href_hash[LINK_HASH]; /* of attribute values seen: index + 1 */
 };
 
 struct run_result { /* borrowed: dies with the next page */
     enum outcome outcome;
     trommel_str record, sketch, reason, message;
-    uint32_t stage;  /* whose doing, or SLOT_NONE */
+    uint32_t stage; /* whose doing, or SLOT_NONE */
     int retry, fatal;
 };
 
 extern const trommel_host run_host; /* the table stages get */
 
 /* crumb: written as the run goes; borrowed. */
-int run_init(struct run *r, const struct chain *chain, struct crumb *crumb, uint32_t page_ms, uint32_t stage_ms,
-             uint32_t generation);
+int run_init(struct run *r, const struct chain *chain, struct crumb *crumb, uint32_t page_ms,
+             uint32_t stage_ms, uint32_t generation);
 void run_release(struct run *r); /* NULL-safe */
 /* Parses and runs one page.  Always gives a result; ERR_NOMEM only when not even that can be made. */
 int run_page(struct run *r, const struct pool_page *in, struct run_result *ret);
 /* The part behind the parser. */
-int run_parsed(struct run *r, const struct pool_page *in, const struct parse_output *parsed, struct run_result *ret);
+int run_parsed(struct run *r, const struct pool_page *in, const struct parse_output *parsed,
+               struct run_result *ret);
 
 /* links.c: the page's links in document order; memory is the page's. */
 void links_collect(struct trommel_page *p, struct links *ret);

@@ -31,8 +31,9 @@ void slot_state_set(struct slot_proc *s, enum slot_state state)
 
 int slot_init(struct slot_proc *s, struct pool *p, unsigned index)
 {
-    *s = (struct slot_proc){ .pool = p, .index = index, .crumb_fd = -1,
-                             .child = { .pidfd = -1, .sock = -1, .log = -1, .life = -1 } };
+    *s = (struct slot_proc){
+        .pool = p, .index = index, .crumb_fd = -1, .child = { .pidfd = -1, .sock = -1, .log = -1, .life = -1 }
+    };
     buf_init(&s->in, PROTO_RESULT_MAX + sizeof(struct proto_head) + 64 * KIB);
     buf_init(&s->out, PROTO_CONFIG_MAX + 64 * KIB);
     buf_init(&s->log_line, PROTO_LOG_MAX);
@@ -88,7 +89,8 @@ int slot_start(struct slot_proc *s, struct err *err)
     if (watch_fd(s, s->child.sock, EV_SOCK, EPOLLIN) || watch_fd(s, s->child.pidfd, EV_PID, EPOLLIN) ||
         watch_fd(s, s->child.log, EV_LOG, EPOLLIN) || wire_config(&s->out, &p->head, &p->config)) {
         child_end(&s->child);
-        return err_set(err, ERR_IO, "a worker cannot be started: its configuration is too large, or no memory");
+        return err_set(err, ERR_IO,
+                       "a worker cannot be started: its configuration is too large, or no memory");
     }
     s->started_ms = clock_mono_ms();
     slot_state_set(s, SLOT_STARTING);
@@ -101,14 +103,15 @@ int slot_start(struct slot_proc *s, struct err *err)
 static size_t page_bytes(const struct pool_page *page, struct proto_page *ret)
 {
     const trommel_str *const strs[PAGE_STRS] = {
-        [PAGE_ID_TEXT] = &page->head.id_text,    [PAGE_URL] = &page->head.url,
+        [PAGE_ID_TEXT] = &page->head.id_text,     [PAGE_URL] = &page->head.url,
         [PAGE_FINAL_URL] = &page->head.final_url, [PAGE_FETCH] = &page->head.fetch,
-        [PAGE_TYPE] = &page->content_type,       [PAGE_ENCODING] = &page->content_encoding,
-        [PAGE_HEADERS] = &page->headers,         [PAGE_BODY] = &page->body,
+        [PAGE_TYPE] = &page->content_type,        [PAGE_ENCODING] = &page->content_encoding,
+        [PAGE_HEADERS] = &page->headers,          [PAGE_BODY] = &page->body,
     };
     size_t n = sizeof *ret;
 
-    *ret = (struct proto_page){ .fetched_ms = page->head.fetched_ms, .bytes = page->body.n,
+    *ret = (struct proto_page){ .fetched_ms = page->head.fetched_ms,
+                                .bytes = page->body.n,
                                 .status = page->head.status };
     memcpy(ret->id, page->head.id, sizeof ret->id);
     for (int i = 0; i < PAGE_STRS; i++) {
@@ -156,13 +159,14 @@ void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_pa
     struct proto_page head;
 
     memcpy(&head, at, sizeof head);
-    *ret = (struct pool_page){ .head = { .fetched_ms = head.fetched_ms, .bytes = head.bytes,
-                                         .status = (uint16_t)head.status } };
+    *ret = (struct pool_page){
+        .head = { .fetched_ms = head.fetched_ms, .bytes = head.bytes, .status = (uint16_t)head.status }
+    };
     trommel_str *strs[PAGE_STRS] = {
-        [PAGE_ID_TEXT] = &ret->head.id_text,   [PAGE_URL] = &ret->head.url,
+        [PAGE_ID_TEXT] = &ret->head.id_text,     [PAGE_URL] = &ret->head.url,
         [PAGE_FINAL_URL] = &ret->head.final_url, [PAGE_FETCH] = &ret->head.fetch,
-        [PAGE_TYPE] = &ret->content_type,      [PAGE_ENCODING] = &ret->content_encoding,
-        [PAGE_HEADERS] = &ret->headers,        [PAGE_BODY] = &ret->body,
+        [PAGE_TYPE] = &ret->content_type,        [PAGE_ENCODING] = &ret->content_encoding,
+        [PAGE_HEADERS] = &ret->headers,          [PAGE_BODY] = &ret->body,
     };
     memcpy(ret->head.id, head.id, sizeof head.id);
     at += sizeof head;

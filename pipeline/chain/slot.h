@@ -16,9 +16,9 @@
 #include "chain/ring.h"
 #include "chain/spawn.h"
 
-#define SLOT_STATE_MAP(X) \
-    X(DOWN, "down: to be started at restart_ms") \
-    X(STARTING, "started, has not said that its chain is ready") \
+#define SLOT_STATE_MAP(X)                                                                                    \
+    X(DOWN, "down: to be started at restart_ms")                                                             \
+    X(STARTING, "started, has not said that its chain is ready")                                             \
     X(READY, "takes pages")
 enum slot_state {
 #define X(name, text) SLOT_##name,
@@ -49,7 +49,7 @@ struct log_bucket {
 struct slot_proc {
     struct pool *pool;
     unsigned index;
-    uint32_t life;             /* counts the processes; old events are told by it */
+    uint32_t life; /* counts the processes; old events are told by it */
     enum slot_state state;
     struct child child;
     struct ring ring;
@@ -59,11 +59,11 @@ struct slot_proc {
     unsigned n_flights, n_sent; /* the oldest first; sent to this process */
     size_t flight_bytes;
     struct buf in, out;
-    uint64_t served;           /* results of this process */
-    unsigned failures;         /* processes in a row that died before they were of use */
+    uint64_t served;   /* results of this process */
+    unsigned failures; /* processes in a row that died before they were of use */
     uint64_t restart_ms, started_ms;
-    int says_fatal;            /* its last result said that it will end */
-    int wants_out;             /* EPOLLOUT is asked for */
+    int says_fatal; /* its last result said that it will end */
+    int wants_out;  /* EPOLLOUT is asked for */
     struct watch watch;
     struct log_bucket log;
     struct buf log_line;
@@ -77,21 +77,21 @@ struct pool {
     struct slot_proc *slots;
     unsigned n_slots;
     int epfd, timer;
-    uint64_t timer_ms;         /* when the timer fires; 0: not armed */
+    uint64_t timer_ms; /* when the timer fires; 0: not armed */
     uint32_t tick_ms;
     uint64_t next_seq, dead_cpu_us;
     char hash[33];
     char **stage_ids;
     uint32_t n_stages;
-    int have_chain;            /* hash and stage_ids are known */
+    int have_chain; /* hash and stage_ids are known */
     int is_opening;
-    size_t results;            /* given out in this dispatch */
-    struct err broken;         /* code: no worker can be kept alive */
+    size_t results;    /* given out in this dispatch */
+    struct err broken; /* code: no worker can be kept alive */
 };
 
 /* Why a slot's process ends. */
 struct death {
-    const char *reason;        /* "crash" "timeout" "out_of_memory" "protocol" */
+    const char *reason; /* "crash" "timeout" "out_of_memory" "protocol" */
     char message[300];
 };
 

@@ -95,7 +95,7 @@ static int spawn_attr(posix_spawnattr_t *attr)
 /* fds: what becomes 0 (null), 1 and 2 (log), then those of proto.h in their order. */
 static int spawn_with(const char *path, const int fds[3 + PROTO_FD_END - PROTO_FD_SOCKET], pid_t *ret)
 {
-    char *argv[] = { (char *)(uintptr_t)"trommel-worker", NULL };
+    char *argv[] = { (char *)(uintptr_t) "trommel-worker", NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     char **env = env_make();

@@ -7,14 +7,14 @@
 #include "base/err.h"
 
 struct child {
-    pid_t pid;      /* 0: none */
-    int pidfd;      /* readable when it has died; -1: the kernel has none */
-    int sock, log;  /* its socket; what it writes to stderr */
-    int life;       /* closed by our death: the kernel then kills it */
+    pid_t pid;     /* 0: none */
+    int pidfd;     /* readable when it has died; -1: the kernel has none */
+    int sock, log; /* its socket; what it writes to stderr */
+    int life;      /* closed by our death: the kernel then kills it */
 };
 
 struct child_end {
-    int known;      /* 0: somebody else reaped it */
+    int known; /* 0: somebody else reaped it */
     int signal, status;
     uint64_t cpu_us, peak_bytes;
 };

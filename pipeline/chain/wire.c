@@ -102,12 +102,14 @@ int wire_config_read(const unsigned char *p, size_t n, struct proto_config *head
 
     *ret = (struct chain_config){ 0 };
     if (n < sizeof *head)
-        return err_set(err, ERR_CORRUPT, "the host speaks another protocol: install host and worker together");
+        return err_set(err, ERR_CORRUPT,
+                       "the host speaks another protocol: install host and worker together");
     memcpy(head, p, sizeof *head);
     p += sizeof *head;
     head->version[sizeof head->version - 1] = 0;
     if (head->size != sizeof *head || strcmp(head->version, TROMMEL_VERSION))
-        return err_set(err, ERR_REFUSED, "the worker program is of version %s, the host of %s: install both together",
+        return err_set(err, ERR_REFUSED,
+                       "the worker program is of version %s, the host of %s: install both together",
                        TROMMEL_VERSION, head->version);
     if (head->n_items > LIMIT_STAGES || head->n_sets > PROTO_CONFIG_MAX / 20)
         return err_set(err, ERR_CORRUPT, "damaged configuration");

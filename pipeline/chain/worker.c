@@ -35,7 +35,7 @@
 enum { LOG_BURST = 200, LOG_A_SECOND = 50 };
 
 struct worker_state {
-    struct buf in;           /* what came from the host and is not handled yet */
+    struct buf in; /* what came from the host and is not handled yet */
     const unsigned char *ring;
     struct crumb *crumb;
     struct chain_config config;
@@ -269,10 +269,10 @@ static int page_read(const struct worker_state *w, struct proto_place at, struct
 {
     struct proto_page page;
     trommel_str *strs[PAGE_STRS] = {
-        [PAGE_ID_TEXT] = &ret->head.id_text,   [PAGE_URL] = &ret->head.url,
+        [PAGE_ID_TEXT] = &ret->head.id_text,     [PAGE_URL] = &ret->head.url,
         [PAGE_FINAL_URL] = &ret->head.final_url, [PAGE_FETCH] = &ret->head.fetch,
-        [PAGE_TYPE] = &ret->content_type,      [PAGE_ENCODING] = &ret->content_encoding,
-        [PAGE_HEADERS] = &ret->headers,        [PAGE_BODY] = &ret->body,
+        [PAGE_TYPE] = &ret->content_type,        [PAGE_ENCODING] = &ret->content_encoding,
+        [PAGE_HEADERS] = &ret->headers,          [PAGE_BODY] = &ret->body,
     };
     const unsigned char *p;
     size_t left;
@@ -308,8 +308,13 @@ static int send_result(struct worker_state *w, uint64_t seq, const struct run_re
 {
     uint64_t cpu = cpu_us_now();
     struct proto_result r = {
-        .outcome = res->outcome, .stage = res->stage, .retry = (uint32_t)res->retry, .fatal = (uint32_t)res->fatal,
-        .reason_n = (uint32_t)res->reason.n, .sketch_n = (uint32_t)res->sketch.n, .record_n = (uint32_t)res->record.n,
+        .outcome = res->outcome,
+        .stage = res->stage,
+        .retry = (uint32_t)res->retry,
+        .fatal = (uint32_t)res->fatal,
+        .reason_n = (uint32_t)res->reason.n,
+        .sketch_n = (uint32_t)res->sketch.n,
+        .record_n = (uint32_t)res->record.n,
         .cpu_us = cpu - w->cpu_us,
     };
     unsigned char small[sizeof(struct proto_head) + sizeof r + REASON_MAX];
@@ -324,8 +329,10 @@ static int send_result(struct worker_state *w, uint64_t seq, const struct run_re
     if (res->reason.n)
         memcpy(small + sizeof h + sizeof r, res->reason.p, res->reason.n);
     w->cpu_us = cpu; /* the waiting between pages is part of the next one: it costs next to nothing */
-    return send_all((struct iovec[]){ { small, n }, { (void *)(uintptr_t)res->sketch.p, res->sketch.n },
-                                      { (void *)(uintptr_t)res->record.p, res->record.n } }, 3);
+    return send_all((struct iovec[]){ { small, n },
+                                      { (void *)(uintptr_t)res->sketch.p, res->sketch.n },
+                                      { (void *)(uintptr_t)res->record.p, res->record.n } },
+                    3);
 }
 
 static int serve_page(struct worker_state *w, uint64_t seq, struct proto_place place)

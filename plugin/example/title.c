@@ -29,12 +29,8 @@ static uint32_t process(void *self, trommel_ctx *ctx, trommel_page *page)
 }
 
 TROMMEL_STAGE = {
-    TROMMEL_STAGE_HEAD,
-    .id = "org.example.title",
-    .version = "1",
-    .summary = "copies the document's <title> to x.org.example.title.title",
-    .license = "MIT",
-    .flags = TROMMEL_F_PURE | TROMMEL_F_EXTRAS,
-    .configure = configure,
-    .process = process,
+    TROMMEL_STAGE_HEAD,     .id = "org.example.title",
+    .version = "1",         .summary = "copies the document's <title> to x.org.example.title.title",
+    .license = "MIT",       .flags = TROMMEL_F_PURE | TROMMEL_F_EXTRAS,
+    .configure = configure, .process = process,
 };

@@ -64,7 +64,8 @@ static void scribble(void)
 
     while (f && n < 512 && fgets(line, sizeof line, f)) {
         char perm[8];
-        if (sscanf(line, "%lx-%lx %7s", &from[n], &to[n], perm) == 3 && perm[1] == 'w' && !strstr(line, "[stack]"))
+        if (sscanf(line, "%lx-%lx %7s", &from[n], &to[n], perm) == 3 && perm[1] == 'w' &&
+            !strstr(line, "[stack]"))
             n++;
     }
     for (int i = 0; i < n; i++) {
@@ -86,12 +87,15 @@ static void talk_nonsense(void)
 
 static int has(trommel_str text, const char *mark)
 {
-    return memmem(text.p, text.n, mark, strlen(mark)) != NULL;
+    return text.p && memmem(text.p, text.n, mark, strlen(mark)) != NULL;
 }
 
 static uint32_t misbehave(trommel_ctx *ctx, trommel_page *page, trommel_str text)
 {
-    trommel_val v = { .type = TROMMEL_T_STR, .n = 3, .u.p = "a\xff" "b" };
+    trommel_val v = { .type = TROMMEL_T_STR,
+                      .n = 3,
+                      .u.p = "a\xff"
+                             "b" };
 
     if (has(text, "MARK-NULL"))
         die();

@@ -45,8 +45,11 @@ static void a_chain_is_read_wrongly(void **state)
     struct err err = { 0 };
 
     (void)state;
-    assert_int_equal(read_yaml("job: {a: 1}\nchain:\n  - layout\n  - stage: boilerplate\n    set: {model: FILE, n: 3}\n"
-                               "  - ./price.so\n  - /abs/x.so\n", &c, &err), 0);
+    assert_int_equal(
+        read_yaml("job: {a: 1}\nchain:\n  - layout\n  - stage: boilerplate\n    set: {model: FILE, n: 3}\n"
+                  "  - ./price.so\n  - /abs/x.so\n",
+                  &c, &err),
+        0);
     assert_int_equal(c.n_items, 4);
     assert_string_equal(c.items[0].ref, "layout");
     assert_string_equal(c.items[1].ref, "boilerplate");
@@ -81,7 +84,9 @@ static void no_chain_is_not_the_default(void **state)
 
 static void a_mistake_is_not_placed(void **state)
 {
-    static const struct { const char *text, *place, *part; } rows[] = {
+    static const struct {
+        const char *text, *place, *part;
+    } rows[] = {
         { "chain:\n  - layout\n  - stage: x\n    sett: {a: 1}\n", ":4:5:", "unknown key `sett`" },
         { "chain:\n  - layout\n  - stage: x\n    set: [a]\n", ":4:10:", "`set` must be a map" },
         { "chain:\n  - layout\n  - stage: x\n    set: {a: [1]}\n", ":4:14:", "option `a` of stage `x`" },
@@ -191,7 +196,8 @@ static void a_missing_stage_is_found(void **state)
 
 static void an_option_is_parsed_wrongly(void **state)
 {
-    const trommel_opt b = { .key = "b", .type = TROMMEL_T_BOOL }, n = { .key = "n", .type = TROMMEL_T_I64, .min = -5, .max = 10 };
+    const trommel_opt b = { .key = "b", .type = TROMMEL_T_BOOL },
+                      n = { .key = "n", .type = TROMMEL_T_I64, .min = -5, .max = 10 };
     const trommel_opt f = { .key = "f", .type = TROMMEL_T_F64, .min = 0, .max = 1 };
     const trommel_opt s = { .key = "s", .type = TROMMEL_T_STR, .choices = "one|two|three" };
     const trommel_opt bytes = { .key = "bytes", .type = TROMMEL_T_I64, .unit = "bytes" };
@@ -215,14 +221,19 @@ static void an_option_is_parsed_wrongly(void **state)
 
 static void a_wrong_value_is_taken(void **state)
 {
-    static const struct { trommel_opt row; const char *text, *part; } rows[] = {
+    static const struct {
+        trommel_opt row;
+        const char *text, *part;
+    } rows[] = {
         { { .key = "b", .type = TROMMEL_T_BOOL }, "maybe", "neither true nor false" },
         { { .key = "b", .type = TROMMEL_T_BOOL }, "", "neither true nor false" },
         { { .key = "n", .type = TROMMEL_T_I64, .min = 1, .max = 10, .unit = "ms" }, "11", "from 1 to 10 ms" },
         { { .key = "n", .type = TROMMEL_T_I64 }, "1.5", "no whole number" },
         { { .key = "n", .type = TROMMEL_T_I64 }, " 1", "no whole number" },
         { { .key = "n", .type = TROMMEL_T_I64 }, "9223372036854775808", "no whole number" },
-        { { .key = "n", .type = TROMMEL_T_I64, .unit = "bytes" }, "9223372036854775807KiB", "no whole number" },
+        { { .key = "n", .type = TROMMEL_T_I64, .unit = "bytes" },
+          "9223372036854775807KiB",
+          "no whole number" },
         { { .key = "n", .type = TROMMEL_T_I64, .unit = "ms" }, "1KiB", "no whole number" },
         { { .key = "f", .type = TROMMEL_T_F64 }, "nan", "no number" },
         { { .key = "f", .type = TROMMEL_T_F64 }, "inf", "no number" },
@@ -270,11 +281,14 @@ static struct elf elf_good(void)
     e.eh.e_phentsize = sizeof(Elf64_Phdr);
     e.eh.e_phnum = 2;
     e.ph[0].p_type = PT_LOAD;
-    e.ph[1] = (Elf64_Phdr){ .p_type = PT_NOTE, .p_offset = offsetof(struct elf, other), .p_align = 4,
+    e.ph[1] = (Elf64_Phdr){ .p_type = PT_NOTE,
+                            .p_offset = offsetof(struct elf, other),
+                            .p_align = 4,
                             .p_filesz = sizeof e.other + sizeof e.note };
     e.other = (struct trommel_note){ 4, 16, 3, { 'G', 'N', 'U', 0 }, 1, 2, 3, 4 };
-    e.note = (struct trommel_note){ 4, 16, TROMMEL_NOTE_STAGE, { 'T', 'R', 'M', 0 }, TROMMEL_ABI_MAJOR,
-                                    TROMMEL_ABI_MINOR, 0, 64 };
+    e.note = (struct trommel_note){
+        4, 16, TROMMEL_NOTE_STAGE, { 'T', 'R', 'M', 0 }, TROMMEL_ABI_MAJOR, TROMMEL_ABI_MINOR, 0, 64
+    };
     return e;
 }
 
@@ -311,16 +325,16 @@ static void a_file_cut_anywhere_is_taken(void **state)
     }
 }
 
-#define EXPECT(change, ...) \
-    do { \
-        struct elf e = elf_good(); \
-        struct err err = { 0 }; \
-        const char *parts[] = { __VA_ARGS__ }; \
-        change; \
-        assert_int_equal(judge(&e, sizeof e, TROMMEL_NOTE_STAGE, &err), ERR_REFUSED); \
-        for (size_t part_ = 0; part_ < sizeof parts / sizeof parts[0]; part_++) \
-            if (!strstr(err.text, parts[part_])) \
-                fail_msg("%s: %s", #change, err.text); \
+#define EXPECT(change, ...)                                                                                  \
+    do {                                                                                                     \
+        struct elf e = elf_good();                                                                           \
+        struct err err = { 0 };                                                                              \
+        const char *parts[] = { __VA_ARGS__ };                                                               \
+        change;                                                                                              \
+        assert_int_equal(judge(&e, sizeof e, TROMMEL_NOTE_STAGE, &err), ERR_REFUSED);                        \
+        for (size_t part_ = 0; part_ < sizeof parts / sizeof parts[0]; part_++)                              \
+            if (!strstr(err.text, parts[part_]))                                                             \
+                fail_msg("%s: %s", #change, err.text);                                                       \
     } while (0)
 
 static void a_wrong_field_is_not_named(void **state)

@@ -147,12 +147,15 @@ static int submit(struct pool *p, unsigned i, const char *mark)
 {
     char url[100], html[600];
     struct pool_page page = { .head = { .status = 200, .fetched_ms = 1764000000000 } };
-    int n = snprintf(html, sizeof html,
-                     "<html><head><title>Page %u</title></head><body><p>Text %u %s</p><a href='/link/%u'>next</a>"
-                     "</body></html>", i, i, mark, i);
+    int n =
+        snprintf(html, sizeof html,
+                 "<html><head><title>Page %u</title></head><body><p>Text %u %s</p><a href='/link/%u'>next</a>"
+                 "</body></html>",
+                 i, i, mark, i);
 
     page.body = (trommel_str){ html, (size_t)n };
-    page.head.url = page.head.final_url = (trommel_str){ url, (size_t)snprintf(url, sizeof url, "http://t.test/%u", i) };
+    page.head.url = page.head.final_url =
+        (trommel_str){ url, (size_t)snprintf(url, sizeof url, "http://t.test/%u", i) };
     page.content_type = (trommel_str){ "text/html; charset=utf-8", 24 };
     memcpy(page.head.id, &i, sizeof i);
     return pool_submit(p, &page, (void *)(uintptr_t)i);
@@ -189,7 +192,8 @@ static void check_good(const struct seen *seen, unsigned i)
 
     snprintf(title, sizeof title, "Page %u", i);
     snprintf(url, sizeof url, "http://t.test/%u", i);
-    if (g->times != 1 || g->outcome != OUTCOME_OK || strcmp(g->title, title) || strcmp(g->url, url) || g->links != 1)
+    if (g->times != 1 || g->outcome != OUTCOME_OK || strcmp(g->title, title) || strcmp(g->url, url) ||
+        g->links != 1)
         fail_msg("page %u: %u times, outcome %s, reason %s, title `%s`, url `%s`, %zu links: %s", i, g->times,
                  outcome_name(g->outcome), g->reason, g->title, g->url, g->links, g->message);
 }
@@ -219,13 +223,13 @@ static const struct bad {
     const char *mark, *reason;
     int signal;
 } bads[] = {
-    { 17, "MARK-NULL", "crash", SIGSEGV },       { 30, "MARK-LOOP", "timeout", 0 },
-    { 43, "MARK-ALLOC", NULL, 0 },               { 60, "MARK-VERDICT", "bad_verdict", 0 },
-    { 75, "MARK-SCRIBBLE", "*", 0 },             { 90, "MARK-EXIT", "crash", 0 },
-    { 105, "MARK-CLOSE", "crash", 0 },           { 120, "MARK-TALK", "protocol", 0 },
-    { 135, "MARK-FATAL", "broken_page", 0 },     { 150, "MARK-ERROR", "broken_page", 0 },
-    { 151, "MARK-NULL", "crash", SIGSEGV },      { 152, "MARK-NULL", "crash", SIGSEGV },
-    { 165, "MARK-STOP", "timeout", 0 },          { 180, "MARK-SLEEP", "timeout", 0 },
+    { 17, "MARK-NULL", "crash", SIGSEGV },   { 30, "MARK-LOOP", "timeout", 0 },
+    { 43, "MARK-ALLOC", NULL, 0 },           { 60, "MARK-VERDICT", "bad_verdict", 0 },
+    { 75, "MARK-SCRIBBLE", "*", 0 },         { 90, "MARK-EXIT", "crash", 0 },
+    { 105, "MARK-CLOSE", "crash", 0 },       { 120, "MARK-TALK", "protocol", 0 },
+    { 135, "MARK-FATAL", "broken_page", 0 }, { 150, "MARK-ERROR", "broken_page", 0 },
+    { 151, "MARK-NULL", "crash", SIGSEGV },  { 152, "MARK-NULL", "crash", SIGSEGV },
+    { 165, "MARK-STOP", "timeout", 0 },      { 180, "MARK-SLEEP", "timeout", 0 },
 };
 enum { BADS = sizeof bads / sizeof bads[0] };
 
@@ -265,8 +269,8 @@ static void one_bad_page_harms_another(void **state)
         if (g->outcome != OUTCOME_QUARANTINED || !named ||
             (b->reason ? strcmp(g->reason, b->reason) : !strstr("crash out_of_memory", g->reason)) ||
             (b->signal && g->signal != b->signal && !SANITIZED))
-            fail_msg("%s: outcome %s, stage `%s`, reason `%s`, signal %d, %s", b->mark, outcome_name(g->outcome),
-                     g->stage, g->reason, (int)g->signal, g->message);
+            fail_msg("%s: outcome %s, stage `%s`, reason `%s`, signal %d, %s", b->mark,
+                     outcome_name(g->outcome), g->stage, g->reason, (int)g->signal, g->message);
     }
     assert_int_equal(seen->results, 200);
     pool_close(p);
@@ -315,7 +319,8 @@ static void words_of_a_stage_are_lost_or_flood(void **state)
     pool_close(p);
 }
 
-static void expect_refusal(const char *const *stages, const char *set, int code, const char *part, const char *part2)
+static void expect_refusal(const char *const *stages, const char *set, int code, const char *part,
+                           const char *part2)
 {
     struct seen seen = { 0 };
     struct err err = { 0 };
@@ -329,7 +334,8 @@ static void expect_refusal(const char *const *stages, const char *set, int code,
 
 static void a_chain_that_cannot_work_is_opened(void **state)
 {
-    const char *const needy[] = { "test/plugin/needy.so", NULL }, *const ctor[] = { "test/plugin/ctor.so", NULL };
+    const char *const needy[] = { "test/plugin/needy.so", NULL }, *const ctor[] = { "test/plugin/ctor.so",
+                                                                                    NULL };
     const char *const twice[] = { "test/plugin/bad.so", "test/plugin/bad.so", NULL };
     const char *const none[] = { "trommel-worker", NULL };
 
@@ -338,7 +344,8 @@ static void a_chain_that_cannot_work_is_opened(void **state)
     expect_refusal(ctor, NULL, ERR_REFUSED, "ctor.so", "while it was being loaded");
     expect_refusal(twice, NULL, ERR_USAGE, "`bad` is in the chain already", "take one out");
     expect_refusal(none, NULL, ERR_REFUSED, "trommel-worker", "ELF");
-    expect_refusal(bad_chain, "bad.refuse=true", ERR_REFUSED, "`bad`", "option refuse: it is true, say false");
+    expect_refusal(bad_chain, "bad.refuse=true", ERR_REFUSED, "`bad`",
+                   "option refuse: it is true, say false");
     expect_refusal(bad_chain, "bad.die=true", ERR_REFUSED, "bad.so", "while it was being configured");
     expect_refusal(bad_chain, "bad.level=12", ERR_USAGE, "`level`", "from 1 to 9");
     expect_refusal(bad_chain, "bad.levle=2", ERR_USAGE, "`levle`", "refuse, die, level");
@@ -407,7 +414,9 @@ static void the_callback_cannot_submit(void **state)
 {
     struct seen *seen = calloc(1, sizeof *seen);
     char *worker = built("trommel-worker");
-    struct pool_options opt = { .workers = 1, .worker_path = worker, .on_result = on_result_again, .arg = seen };
+    struct pool_options opt = {
+        .workers = 1, .worker_path = worker, .on_result = on_result_again, .arg = seen
+    };
     struct chain_config c = { 0 };
     struct err err = { 0 };
 

@@ -27,7 +27,20 @@ static uint32_t process2(void *self, trommel_ctx *ctx, trommel_page *page)
     return act2 ? act2(&run_host, ctx, page) : TROMMEL_CONTINUE;
 }
 
-enum { P_TITLE, P_TEXT, P_WORDS, P_SCORE, P_FLAG, P_TAGS, P_NODES, P_KINDS, P_LIST, P_WEIGHTS, P_DEEP, P_SKETCH };
+enum {
+    P_TITLE,
+    P_TEXT,
+    P_WORDS,
+    P_SCORE,
+    P_FLAG,
+    P_TAGS,
+    P_NODES,
+    P_KINDS,
+    P_LIST,
+    P_WEIGHTS,
+    P_DEEP,
+    P_SKETCH
+};
 static const trommel_port ports[] = {
     [P_TITLE] = { "meta.title", TROMMEL_T_STR, TROMMEL_PORT_RECORD },
     [P_TEXT] = { "content.text", TROMMEL_T_STR, TROMMEL_PORT_RECORD },
@@ -48,11 +61,12 @@ static const trommel_port needs2[] = {
 };
 static const char *const reasons[] = { "first_reason", "second_reason" };
 static const trommel_stage giver = {
-    TROMMEL_STAGE_HEAD, .id = "org.test.giver", .version = "1.2", .flags = TROMMEL_F_EXTRAS, .provides = ports,
-    .n_provides = TROMMEL_COUNT(ports), .reasons = reasons, .n_reasons = 2, .process = process,
+    TROMMEL_STAGE_HEAD,        .id = "org.test.giver", .version = "1.2",
+    .flags = TROMMEL_F_EXTRAS, .provides = ports,      .n_provides = TROMMEL_COUNT(ports),
+    .reasons = reasons,        .n_reasons = 2,         .process = process,
 };
 static const trommel_stage taker = {
-    TROMMEL_STAGE_HEAD, .id = "taker", .version = "2", .needs = needs2, .n_needs = TROMMEL_COUNT(needs2),
+    TROMMEL_STAGE_HEAD,  .id = "taker", .version = "2", .needs = needs2, .n_needs = TROMMEL_COUNT(needs2),
     .process = process2,
 };
 
@@ -80,7 +94,8 @@ static void refuse(const trommel_stage *a, const trommel_stage *b, const char *p
 static void a_wrong_order_is_linked(void **state)
 {
     const trommel_port as_i64[] = { { "meta.title", TROMMEL_T_I64, 0 } };
-    const trommel_port own[] = { { "meta.url", TROMMEL_T_STR, TROMMEL_PORT_RECORD }, { "outcome.code", TROMMEL_T_STR, 1u << 1 } };
+    const trommel_port own[] = { { "meta.url", TROMMEL_T_STR, TROMMEL_PORT_RECORD },
+                                 { "outcome.code", TROMMEL_T_STR, 1u << 1 } };
     const trommel_port nodes[] = { { "meta.nodes", TROMMEL_T_NODES, TROMMEL_PORT_RECORD } };
     const trommel_port text[] = { { "content.text", TROMMEL_T_I64, 0 } };
     const trommel_port parent[] = { { "meta", TROMMEL_T_MSGPACK, TROMMEL_PORT_RECORD } };
@@ -121,11 +136,16 @@ static void a_table_that_lies_is_taken(void **state)
     const trommel_port bad_name[] = { { "Meta.Title", TROMMEL_T_STR, 0 } }, bad_type[] = { { "a", 99, 0 } };
     const char *const bad_reason[] = { "no spaces please" };
     const trommel_opt bad_dflt[] = { { .key = "n", .type = TROMMEL_T_I64, .dflt = "many" } };
-    const trommel_opt twice[] = { { .key = "n", .type = TROMMEL_T_I64 }, { .key = "n", .type = TROMMEL_T_I64 } };
+    const trommel_opt twice[] = { { .key = "n", .type = TROMMEL_T_I64 },
+                                  { .key = "n", .type = TROMMEL_T_I64 } };
     trommel_stage s;
 
     (void)state;
-#define TABLE(change, a, b) s = taker; s.n_needs = 0; change; refuse(&s, NULL, a, b)
+#define TABLE(change, a, b)                                                                                  \
+    s = taker;                                                                                               \
+    s.n_needs = 0;                                                                                           \
+    change;                                                                                                  \
+    refuse(&s, NULL, a, b)
     TABLE(s.struct_size = 16, "struct_size is 16", "TROMMEL_STAGE_HEAD");
     TABLE(s.abi_major = 2, "abi_major is 2", "is 1");
     TABLE(s.min_host_minor = 3, "min_host_minor is 3", "is 0");
@@ -216,7 +236,9 @@ static void options_are_given_wrongly(void **state)
 
 static void a_wrong_option_passes(void **state)
 {
-    static const struct { const char *set, *part, *part2; } rows[] = {
+    static const struct {
+        const char *set, *part, *part2;
+    } rows[] = {
         { "taker.n=10", "`taker`", "from 1 to 9" },
         { "taker.nn=1", "no option `nn`", "n, file, must" },
         { "maker.n=1", "no stage `maker`", "there: taker" },
@@ -273,7 +295,8 @@ static void page_run(const char *html)
 {
     struct err err = { 0 };
 
-    in = (struct pool_page){ .body = { html, strlen(html) }, .content_type = { "text/html; charset=utf-8", 24 },
+    in = (struct pool_page){ .body = { html, strlen(html) },
+                             .content_type = { "text/html; charset=utf-8", 24 },
                              .headers = { "Server: x\r\nX-Two:  two words \r\n", 30 } };
     in.head.url = in.head.final_url = (trommel_str){ "http://t.test/dir/page", 22 };
     in.head.status = 200;
@@ -318,8 +341,8 @@ static uint32_t puts_all(const trommel_host *h, trommel_ctx *ctx, trommel_page *
     (void)ctx;
     memset(u8, 1, dom->n_nodes);
     memset(f32, 0, dom->n_nodes * sizeof *f32);
-#define PUT(port, want, ...) \
-    v = (trommel_val){ __VA_ARGS__ }; \
+#define PUT(port, want, ...)                                                                                 \
+    v = (trommel_val){ __VA_ARGS__ };                                                                        \
     assert_int_equal(h->put(page, port, &v), want)
     PUT(P_TITLE, TROMMEL_OK, .type = TROMMEL_T_STR, .n = 3, .u.p = "old");
     PUT(P_TITLE, TROMMEL_OK, .type = TROMMEL_T_STR, .n = 3, .u.p = "new");
@@ -439,10 +462,10 @@ static uint32_t asks_meta(const trommel_host *h, trommel_ctx *ctx, trommel_page 
     const trommel_url_service *url = h->service(ctx, TROMMEL_SERVICE_URL);
     trommel_str s;
 
-#define META(what, k, want) \
-    assert_int_equal(h->meta(page, what, (trommel_str){ k, strlen(k) }, &s), TROMMEL_OK); \
-    if (s.n != strlen(want) || memcmp(s.p, want, s.n)) \
-        fail_msg("%s: %.*s", #what, (int)s.n, s.p)
+#define META(what, k, want)                                                                                  \
+    assert_int_equal(h->meta(page, what, (trommel_str){ k, strlen(k) }, &s), TROMMEL_OK);                    \
+    if (s.n != strlen(want) || memcmp(s.p, want, s.n))                                                       \
+    fail_msg("%s: %.*s", #what, (int)s.n, s.p)
     META(TROMMEL_META_URL, "", "http://t.test/dir/page");
     META(TROMMEL_META_BASE_URL, "", "http://t.test/other/");
     META(TROMMEL_META_STATUS, "", "200");
@@ -559,16 +582,20 @@ static void what_is_no_page_runs_the_chain(void **state)
 static void links_are_collected_wrongly(void **state)
 {
     (void)state;
-    page_run("<link rel=canonical href=/c><link rel='alternate stylesheet' href=/no><link rel=NEXT href='/n?a=1#f'>"
-             "<link rel=alternate href=/alt title='An  other'><link rel=icon href=/no>"
-             "<p><a href='rel/../x' rel='nofollow ugc'> one\n <b>two</b>&nbsp;three</a><a href='/dir/x'>again</a>"
-             "<a href='#top'>no</a><a href='javascript:x'>no</a><a name=z>no</a><a href=/img><img alt='A picture'></a>"
-             "<map><area href=/area alt='An area'></map><template><a href=/hidden>h</a></template>"
-             "<a href=/later></a><a href=/later>said later</a><svg><a href=/svg>s</a></svg>");
+    page_run(
+        "<link rel=canonical href=/c><link rel='alternate stylesheet' href=/no><link rel=NEXT "
+        "href='/n?a=1#f'>"
+        "<link rel=alternate href=/alt title='An  other'><link rel=icon href=/no>"
+        "<p><a href='rel/../x' rel='nofollow ugc'> one\n <b>two</b>&nbsp;three</a><a href='/dir/x'>again</a>"
+        "<a href='#top'>no</a><a href='javascript:x'>no</a><a name=z>no</a><a href=/img><img alt='A "
+        "picture'></a>"
+        "<map><area href=/area alt='An area'></map><template><a href=/hidden>h</a></template>"
+        "<a href=/later></a><a href=/later>said later</a><svg><a href=/svg>s</a></svg>");
     has("{\"url\":\"http://t.test/c\",\"rel\":\"canonical\",\"text\":\"\",\"kind\":\"canonical\"}");
     has("{\"url\":\"http://t.test/n?a=1\",\"rel\":\"NEXT\",\"text\":\"\",\"kind\":\"pagination\"}");
     has("{\"url\":\"http://t.test/alt\",\"rel\":\"alternate\",\"text\":\"An other\",\"kind\":\"alternate\"}");
-    has("{\"url\":\"http://t.test/dir/x\",\"rel\":\"nofollow ugc\",\"text\":\"one two three\",\"kind\":\"unknown\",\"nofollow\":true}");
+    has("{\"url\":\"http://t.test/dir/x\",\"rel\":\"nofollow ugc\",\"text\":\"one two "
+        "three\",\"kind\":\"unknown\",\"nofollow\":true}");
     has("\"text\":\"A picture\"");
     has("\"text\":\"An area\"");
     has("{\"url\":\"http://t.test/later\",\"rel\":null,\"text\":\"said later\",\"kind\":\"unknown\"}");
