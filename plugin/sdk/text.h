@@ -161,13 +161,28 @@ SDK_INLINE void text_stats_add(struct text_stats *t, const char *s, size_t n, co
     while (p < end) {
         uint32_t c = *p;
         unsigned cls = text_class[c], len = 1;
+        if (cls == TEXT_LOWER) { /* most of all text */
+            const unsigned char *from = p;
+            text_word_char(t, c, 0);
+            uint64_t word = t->word;
+            while (++p < end && text_class[*p] == TEXT_LOWER)
+                word = (word << 7 ^ word >> 49) + *p;
+            t->word = word;
+            t->word_n += (uint32_t)(p - from) - 1;
+            t->letters += (uint32_t)(p - from);
+            t->chars += (uint32_t)(p - from);
+            if (!t->first)
+                t->first = TEXT_LOWER + 1;
+            t->last = TEXT_LOWER;
+            continue;
+        }
         if (cls == TEXT_HIGH) {
             c = text_char(p, (size_t)(end - p), &len);
             cls = text_class_high(c);
             t->high++;
         }
         p += len;
-        if (cls == TEXT_LOWER || cls == TEXT_UPPER || cls == TEXT_HIGH) {
+        if (cls == TEXT_UPPER || cls == TEXT_HIGH) {
             text_word_char(t, cls == TEXT_UPPER ? c + 32 : c, 0);
             t->letters++;
             t->upper += cls == TEXT_UPPER;

@@ -13,9 +13,14 @@
 #include "model.h"
 #include "plain.h"
 #include "render.h"
+#include "rules.h"
 
 #define REPEAT_WORDS 6     /* exact repeats of so many words come out once */
 #define PRECISE_CUT  0.6f  /* mode=precision: least probability of a kept block */
+#define FIRST_PART   6     /* one in so many trees comes first … */
+#define FIRST_CUT    -2.f  /* … and settles what has a margin below this … */
+#define SETTLED      -5.f  /* … to this one, which is usual for such blocks */
+#define STEP_ROWS    1024u /* blocks between two looks at the time */
 
 enum { NEED_LAYOUT };
 static const trommel_port needs[] = {
@@ -74,31 +79,6 @@ static int page_mem_stop(void *arg)
 
 /* ---- what is kept ------------------------------------------------------------------------------ */
 
-/* The first heading, when it only says the document's title again: that is `meta.title`. */
-static int is_title(const struct page *pg, uint32_t k)
-{
-    const struct block *b = &pg->blocks[k];
-
-    return (b->inside & INSIDE_BIT(H1)) && b->size >= 3 && (b->key == pg->title_key
-           || (pg->title.n && b->t.in_title >= b->size && b->size * 10 >= pg->title.n * 6));
-}
-
-/* A list of nothing but links to other items, set between paragraphs. */
-static int is_teaser(const struct page *pg, const uint8_t *keep, uint32_t k)
-{
-    const struct block *b = &pg->blocks[k];
-
-    if (b->link_chars < b->t.chars || !(b->inside & INSIDE_BIT(LI)) || k == 0 || k + 1 == pg->n_blocks)
-        return 0;
-    uint32_t e = b->el;
-    while (e && pg->els[e].tag != TROMMEL_TAG_UL && pg->els[e].tag != TROMMEL_TAG_OL)
-        e = pg->els[e].parent;
-    const struct el *list = &pg->els[e];
-    if (!e || list->sums.link_chars < list->sums.chars || list->sums.blocks > 2)
-        return 0;
-    return keep[k - 1] && pg->els[b[-1].el].parent == list->parent && pg->els[b[-1].el].tag == TROMMEL_TAG_P;
-}
-
 static int repeats_drop(struct work *w)
 {
     const struct page *pg = &w->pg;
@@ -124,42 +104,70 @@ static int repeats_drop(struct work *w)
     return 0;
 }
 
-static int blocks_judge(struct work *w, trommel_str url)
+/* Margins of all blocks.  A part of the trees settles the blocks that are furthest from content, which is
+ * half of them; only the others see all trees. */
+static int margins_make(struct work *w, uint8_t *rows)
+{
+    struct page *pg = &w->pg;
+    struct trees first = block_model;
+    uint32_t *left = page_alloc(pg, pg->n_blocks, sizeof *left), n = 0;
+    float *margin = page_alloc(pg, pg->n_blocks, sizeof *margin);
+
+    if (!left || !margin)
+        return TROMMEL_E_LIMIT;
+    first.n_trees = block_model.n_trees / FIRST_PART;
+    trees_margins(&first, rows, pg->n_blocks, FEATURE_STRIDE, w->p);
+    for (uint32_t k = 0; k < pg->n_blocks; k++) {
+        if (w->p[k] < FIRST_CUT) {
+            w->p[k] = SETTLED;
+            continue;
+        }
+        if (n != k)
+            memcpy(rows + (size_t)n * FEATURE_STRIDE, rows + (size_t)k * FEATURE_STRIDE, FEATURE_STRIDE);
+        left[n++] = k;
+    }
+    for (uint32_t k = 0; k < n; k += STEP_ROWS) {
+        if (page_stop(pg))
+            return TROMMEL_E_FAIL;
+        trees_margins(&block_model, rows + (size_t)k * FEATURE_STRIDE, n - k < STEP_ROWS ? n - k : STEP_ROWS,
+                      FEATURE_STRIDE, margin + k);
+    }
+    for (uint32_t k = 0; k < n; k++)
+        w->p[left[k]] = margin[k];
+    return 0;
+}
+
+static int blocks_judge(struct work *w)
 {
     struct page *pg = &w->pg;
     uint32_t *size = page_alloc(pg, pg->n_blocks, sizeof *size);
+    int err = size ? 0 : TROMMEL_E_LIMIT, title = 0;
     uint8_t *rows;
-    int err = features_make(pg, url, &rows);
 
-    if (err || !size)
-        return err ? err : TROMMEL_E_LIMIT;
+    if (err || (err = features_make(pg, &rows)) || (err = margins_make(w, rows)))
+        return err;
     for (uint32_t k = 0; k < pg->n_blocks; k++)
         size[k] = pg->blocks[k].size;
-    for (uint32_t k = 0; k < pg->n_blocks; k += 1024) { /* in steps, so that the host may end it */
-        uint32_t n = pg->n_blocks - k < 1024 ? pg->n_blocks - k : 1024;
-        trees_margins(&block_model, rows + (size_t)k * FEATURE_STRIDE, n, FEATURE_STRIDE, w->p + k);
-        if (page_stop(pg))
-            return TROMMEL_E_FAIL;
-    }
     decode_probabilities(w->p, pg->n_blocks);
     float cut = decode_cut(w->p, size, pg->n_blocks, &w->confidence);
     if (stage.precise && cut < PRECISE_CUT)
         cut = PRECISE_CUT;
-    int titles = 1;
     for (uint32_t k = 0; k < pg->n_blocks; k++) {
-        w->keep[k] = w->p[k] > cut && !is_teaser(pg, w->keep, k);
-        if (w->keep[k] && titles && is_title(pg, k))
-            w->keep[k] = titles = 0;
+        w->keep[k] = w->p[k] > cut && !rule_teaser(pg, k) && !rule_tags(pg, k);
+        if (w->keep[k] && !title && rule_title(pg, k)) {
+            w->keep[k] = 0;
+            title = 1;
+        }
     }
     return repeats_drop(w);
 }
 
-static int content_find(struct work *w, trommel_str url)
+static int content_find(struct work *w)
 {
     struct page *pg = &w->pg;
 
     w->keep = page_alloc(pg, pg->n_blocks, 1);
-    w->p = page_alloc(pg, (size_t)pg->n_blocks + TREES_LANES, sizeof *w->p);
+    w->p = page_alloc(pg, (size_t)pg->n_blocks + 1, sizeof *w->p);
     if (!w->keep || !w->p)
         return TROMMEL_E_LIMIT;
     if (pg->dom->flags & TROMMEL_DOM_PLAIN) {
@@ -168,7 +176,7 @@ static int content_find(struct work *w, trommel_str url)
             w->p[k] = w->keep[k] ? w->confidence : 1 - w->confidence;
         return 0;
     }
-    return blocks_judge(w, url);
+    return blocks_judge(w);
 }
 
 /* ---- what later stages take -------------------------------------------------------------------- */
@@ -354,7 +362,7 @@ static uint32_t process(void *self, trommel_ctx *ctx, trommel_page *page)
     if (!dom)
         return TROMMEL_CONTINUE;
     if ((err = page_read(&w.pg, dom, &mem, &stage.words)) == 0
-        && (err = content_find(&w, page_meta(page, TROMMEL_META_FINAL_URL))) == 0 && (err = nodes_mark(&w)) == 0)
+        && (err = content_find(&w)) == 0 && (err = nodes_mark(&w)) == 0)
         err = results_put(&w);
     if (!err)
         return TROMMEL_CONTINUE;

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "trees.h"
+
 #define NEAR_STRIDE ((CLASS_GROUPS_N + 15) / 16 * 16)
 
 /* Blocks on one path. */
@@ -22,7 +24,7 @@ struct maker {
     struct path *paths;
     struct copy *copies;
     uint32_t n_slots;       /* of both tables */
-    uint32_t *words, *link, *sents; /* running sums before block k; link: words times link share */
+    uint32_t *words, *link; /* running sums before block k; link: words times link share */
     uint8_t *near;          /* NEAR_STRIDE bytes an element: levels up to the nearest class word of a group */
     uint8_t (*sub)[SUBTREE_VALUES + 1]; /* an element's subtree as features; last byte: made */
     uint32_t root, longest; /* an element, a block */
@@ -181,13 +183,12 @@ static void longest_find(struct maker *m)
 static void running_sums(struct maker *m)
 {
     const struct page *pg = m->pg;
-    uint32_t words = 0, link = 0, sents = 0;
+    uint32_t words = 0, link = 0;
 
     m->h1 = -1;
     for (uint32_t k = 0; k <= pg->n_blocks; k++) {
         m->words[k] = words;
         m->link[k] = link;
-        m->sents[k] = sents;
         if (k == pg->n_blocks)
             break;
         const struct block *b = &pg->blocks[k];
@@ -195,7 +196,6 @@ static void running_sums(struct maker *m)
             m->h1 = words;
         words += b->size;
         link += b->size * sdk_share(b->link_chars, b->t.chars);
-        sents += b->t.sents;
     }
 }
 
@@ -283,7 +283,7 @@ static void row_above(uint8_t *row, struct maker *m, const struct block *b)
         memcpy(row + F_SUBTREE + i * SUBTREE_VALUES, subtree_of(m, e), SUBTREE_VALUES);
     }
     e = b->el;
-    for (unsigned i = 0; i < 6 && e; i++, e = pg->els[e].parent) {
+    for (unsigned i = 0; i < 5 && e; i++, e = pg->els[e].parent) {
         row[F_alike0 + i] = sdk_log(pg->els[e].alike);
         max = pg->els[e].alike > max ? pg->els[e].alike : max;
     }
@@ -338,15 +338,14 @@ static void row_position(uint8_t *row, const struct maker *m, uint32_t k)
                                      : 127 - sdk_log((uint64_t)(m->h1 - before)) / 2;
 }
 
-static void window(const struct maker *m, uint32_t from, uint32_t to, uint8_t *ret_words, uint8_t *ret_link,
-                   uint8_t *ret_sents)
+/* Mean length of blocks [from, to), and the share of their words in links. */
+static void window(const struct maker *m, uint32_t from, uint32_t to, uint8_t *ret_words, uint8_t *ret_link)
 {
     uint32_t n = to > from ? to - from : 0, words = n ? m->words[to] - m->words[from] : 0;
 
-    *ret_words = n ? sdk_log((uint64_t)words * 4 / n) : 0;
+    if (ret_words)
+        *ret_words = n ? sdk_log((uint64_t)words * 4 / n) : 0;
     *ret_link = words ? (uint8_t)((m->link[to] - m->link[from]) / words) : 0;
-    if (ret_sents)
-        *ret_sents = n ? sdk_log(m->sents[to] - m->sents[from]) : 0;
 }
 
 static uint32_t back(uint32_t k, uint32_t n)
@@ -359,34 +358,15 @@ static uint32_t ahead(uint32_t k, uint32_t n, uint32_t max)
     return k + n < max ? k + n : max;
 }
 
-/* Edges of the tree of elements between two of them. */
-static uint8_t steps(const struct page *pg, uint32_t a, uint32_t b)
-{
-    uint32_t top = a;
-
-    while (!holds(pg, top, b))
-        top = pg->els[top].parent;
-    return sdk_cap((uint32_t)(pg->els[a].depth + pg->els[b].depth - 2 * pg->els[top].depth));
-}
-
 static void row_neighbours(uint8_t *row, const struct maker *m, uint32_t k)
 {
-    const struct page *pg = m->pg;
-    const struct block *b = &pg->blocks[k];
-    uint32_t n = pg->n_blocks;
+    uint32_t n = m->pg->n_blocks;
 
-    window(m, back(k, 1), k, &row[F_b1_words], &row[F_b1_link], NULL);
-    window(m, back(k, 2), back(k, 1), &row[F_b2_words], &row[F_b2_link], NULL);
-    window(m, back(k, 4), k, &row[F_b4_words], &row[F_b4_link], &row[F_b4_sents]);
-    window(m, back(k, 10), k, &row[F_b10_words], &row[F_b10_link], &row[F_b10_sents]);
-    window(m, k + 1, ahead(k, 2, n), &row[F_n1_words], &row[F_n1_link], NULL);
-    window(m, ahead(k, 2, n), ahead(k, 3, n), &row[F_n2_words], &row[F_n2_link], NULL);
-    window(m, k + 1, ahead(k, 5, n), &row[F_n4_words], &row[F_n4_link], &row[F_n4_sents]);
-    window(m, k + 1, ahead(k, 11, n), &row[F_n10_words], &row[F_n10_link], &row[F_n10_sents]);
-    row[F_steps_before] = k ? steps(pg, b[-1].el, b->el) : 255;
-    row[F_steps_next] = k + 1 < n ? steps(pg, b->el, b[1].el) : 255;
-    row[F_same_before] = k && b[-1].path_slot == b->path_slot;
-    row[F_same_next] = k + 1 < n && b[1].path_slot == b->path_slot;
+    window(m, back(k, 4), k, NULL, &row[F_b4_link]);
+    window(m, back(k, 10), k, NULL, &row[F_b10_link]);
+    window(m, k + 1, ahead(k, 2, n), &row[F_n1_words], &row[F_n1_link]);
+    window(m, k + 1, ahead(k, 5, n), &row[F_n4_words], &row[F_n4_link]);
+    window(m, k + 1, ahead(k, 11, n), &row[F_n10_words], &row[F_n10_link]);
 }
 
 /* ---- the page ---------------------------------------------------------------------------------- */
@@ -441,32 +421,6 @@ static void page_tags(const struct page_counts *c, uint8_t *row)
     row[F_pg_video] = sdk_cap(c->video);
 }
 
-static void page_url(trommel_str url, uint8_t *row)
-{
-    uint32_t segments = 0, last = 0, dashes = 0, digits = 0, slashes = 0;
-
-    for (size_t i = 0; i < url.n && i < 2083; i++) {
-        char c = url.p[i];
-        if (c == '?') {
-            row[F_u_query] = 1;
-            break;
-        }
-        if (c == '/') {
-            segments += slashes >= 3 && last;
-            slashes++;
-            last = dashes = digits = 0;
-        } else if (slashes >= 3) {
-            last++;
-            dashes += c == '-';
-            digits += c >= '0' && c <= '9';
-        }
-    }
-    row[F_u_segments] = sdk_cap(segments + (last > 0));
-    row[F_u_last] = sdk_cap(last);
-    row[F_u_dashes] = sdk_cap(dashes);
-    row[F_u_digits] = sdk_cap(digits);
-}
-
 /* Tags as features: few numbers, alike ones side by side. */
 static void tags_fill(uint8_t tags[256])
 {
@@ -500,10 +454,9 @@ static int maker_lists(struct maker *m)
     m->copies = page_alloc(pg, m->n_slots, sizeof *m->copies);
     m->words = page_alloc(pg, pg->n_blocks + 1, sizeof *m->words);
     m->link = page_alloc(pg, pg->n_blocks + 1, sizeof *m->link);
-    m->sents = page_alloc(pg, pg->n_blocks + 1, sizeof *m->sents);
     m->near = page_alloc(pg, pg->n_els, NEAR_STRIDE);
     m->sub = page_alloc(pg, pg->n_els, sizeof *m->sub);
-    if (!m->paths || !m->copies || !m->words || !m->link || !m->sents || !m->near || !m->sub)
+    if (!m->paths || !m->copies || !m->words || !m->link || !m->near || !m->sub)
         return TROMMEL_E_LIMIT;
     memset(m->paths, 0, m->n_slots * sizeof *m->paths);
     memset(m->copies, 0, m->n_slots * sizeof *m->copies);
@@ -527,11 +480,11 @@ static void tree_read(struct maker *m)
     pass_down(m);
 }
 
-int features_make(struct page *pg, trommel_str url, uint8_t **ret_rows)
+int features_make(struct page *pg, uint8_t **ret_rows)
 {
     struct maker m = { .pg = pg };
     uint32_t heading = 0, since = 0;
-    uint8_t *rows = page_alloc(pg, (size_t)pg->n_blocks + 8, FEATURE_STRIDE);
+    uint8_t *rows = page_alloc(pg, (size_t)pg->n_blocks + TREES_ROWS, FEATURE_STRIDE);
 
     if (!rows || maker_lists(&m))
         return TROMMEL_E_LIMIT;
@@ -539,7 +492,6 @@ int features_make(struct page *pg, trommel_str url, uint8_t **ret_rows)
     tree_read(&m);
     page_blocks(&m, m.page_row);
     page_tags(&pg->count, m.page_row);
-    page_url(url, m.page_row);
     for (uint32_t k = 0; k < pg->n_blocks; k++) {
         uint8_t *row = rows + (size_t)k * FEATURE_STRIDE;
         const struct block *b = &pg->blocks[k];
@@ -560,7 +512,7 @@ int features_make(struct page *pg, trommel_str url, uint8_t **ret_rows)
             since = 0;
         }
     }
-    memset(rows + (size_t)pg->n_blocks * FEATURE_STRIDE, 0, 8 * FEATURE_STRIDE);
+    memset(rows + (size_t)pg->n_blocks * FEATURE_STRIDE, 0, TREES_ROWS * FEATURE_STRIDE);
     *ret_rows = rows;
     return 0;
 }

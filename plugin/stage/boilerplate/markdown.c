@@ -77,21 +77,13 @@ static int is_special(unsigned char c, unsigned char next, int start, int cell)
     }
 }
 
-static unsigned space_at(const unsigned char *p, const unsigned char *end)
-{
-    if (*p <= ' ')
-        return 1;
-    return *p == 0xc2 && end - p >= 2 && p[1] == 0xa0 ? 2
-           : *p == 0xe2 && end - p >= 3 && p[1] == 0x80 && p[2] == 0x8b ? 3 : 0;
-}
-
 static void add_text(struct writer *w, const char *text, size_t n)
 {
     const unsigned char *p = (const unsigned char *)text, *end = p + n;
     int code = in_code(w);
 
     while (p < end) {
-        unsigned gap = space_at(p, end);
+        unsigned gap = render_space(p, end);
         if (gap) {
             w->space = 1;
             p += gap;
@@ -100,11 +92,11 @@ static void add_text(struct writer *w, const char *text, size_t n)
         int start = w->line_start;
         owed(w);
         const unsigned char *from = p;
-        while (p < end && !space_at(p, end)
+        while (p < end && !render_space(p, end)
                && !(!code && is_special(*p, p + 1 < end ? p[1] : ' ', start && p == from, w->in_cell)))
             p++;
         out_add(w->o, (const char *)from, (size_t)(p - from));
-        if (p < end && !space_at(p, end)) {
+        if (p < end && !render_space(p, end)) {
             put(w, "\\");
             out_add(w->o, (const char *)p++, 1);
         }

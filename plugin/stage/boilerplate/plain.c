@@ -11,6 +11,7 @@ enum { LINE_SHORT, LINE_SENTENCE, LINE_STRONG, LINE_BULLET };
 
 #define STRONG_WORDS     12
 #define SENTENCE_WORDS   4
+#define INTRO_WORDS      3  /* "It comes with:" */
 #define SHORT_RUN_MAX    12 /* short lines in a row inside the text that may still be text */
 
 struct line {
@@ -149,6 +150,8 @@ static int core_find(const struct line *l, uint32_t n, uint32_t *ret_from, uint3
     while (from && l[from - 1].kind == LINE_SENTENCE)
         from--;
     while (to < n && l[to].kind == LINE_SENTENCE)
+        to++;
+    if (to + 1 < n && l[to].ends == 2 && l[to].words >= INTRO_WORDS && l[to + 1].kind == LINE_BULLET)
         to++;
     if (l[to - 1].ends == 2) /* "…:" and a list */
         while (to < n && l[to].kind == LINE_BULLET)

@@ -71,18 +71,6 @@ enum join render_join(const struct page *pg, const struct block *a, const struct
 
 /* ---- text -------------------------------------------------------------------------------------- */
 
-/* Length of white space at p, 0 if there is none: ASCII's, no-break space, zero-width space and BOM. */
-static unsigned space_at(const unsigned char *p, const unsigned char *end)
-{
-    if (*p <= ' ')
-        return 1;
-    if (*p == 0xc2 && end - p >= 2 && p[1] == 0xa0)
-        return 2;
-    if (*p == 0xe2 && end - p >= 3 && p[1] == 0x80 && p[2] == 0x8b)
-        return 3;
-    return *p == 0xef && end - p >= 3 && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
-}
-
 /* Adds a text with its white space collapsed.  *space: white space is owed; line: where this block's line
  * began, so that none leads. */
 static void add_collapsed(struct out *o, const char *text, size_t n, int *space, size_t line)
@@ -92,7 +80,7 @@ static void add_collapsed(struct out *o, const char *text, size_t n, int *space,
     while (p < end) {
         const unsigned char *from = p;
         unsigned w = 0;
-        while (p < end && !(w = space_at(p, end)))
+        while (p < end && !(w = render_space(p, end)))
             p++;
         if (p > from) {
             if (*space && o->n > line && o->p[o->n - 1] != '\n')

@@ -12,6 +12,18 @@ struct out {
 };
 void out_add(struct out *o, const char *p, size_t n);
 
+/* Length of white space at p, 0 if there is none: ASCII's, no-break space, zero-width space and BOM. */
+static inline __attribute__((unused)) unsigned render_space(const unsigned char *p, const unsigned char *end)
+{
+    if (*p <= ' ')
+        return 1;
+    if (*p == 0xc2 && end - p >= 2 && p[1] == 0xa0)
+        return 2;
+    if (*p == 0xe2 && end - p >= 3 && p[1] == 0x80 && p[2] == 0x8b)
+        return 3;
+    return *p == 0xef && end - p >= 3 && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
+}
+
 /* keep: one byte a block; lines: every block is a line (plain text broken at a column).  Blocks are parted by blank lines, rows of a table by newlines, its cells by
  * tabs, items of a list by newlines; white space is collapsed but in pre.  0 or TROMMEL_E_LIMIT. */
 int render_text(const struct page *pg, const uint8_t *keep, int lines, struct out *ret);

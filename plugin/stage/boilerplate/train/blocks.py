@@ -48,17 +48,18 @@ def truth(data, page_id):
 
 
 def read_blocks(path):
-    """[(id, sizes, texts)] in the order of the rows."""
+    """[(id, sizes, rules, texts)] in the order of the rows."""
     pages = []
     with open(path, "rb") as f:
         for line in f:
             _, page_id, n = line.split()
-            sizes, texts = [], []
+            sizes, rules, texts = [], [], []
             for _ in range(int(n)):
-                size, length = struct.unpack("=II", f.read(8))
+                size, rule, length = struct.unpack("=III", f.read(12))
                 sizes.append(size)
+                rules.append(rule)
                 texts.append(f.read(length).decode("utf-8", "replace"))
-            pages.append((page_id.decode(), sizes, texts))
+            pages.append((page_id.decode(), sizes, rules, texts))
     return pages
 
 
@@ -97,23 +98,25 @@ def labels(toks, main_content):
 
 
 def load(data, prefix):
-    """Rows X, label y, weight w, page and size of each block; a list of pages with id, url, kind, ref (words
+    """Rows X, label y, weight w, page, size and fitting rules of each block; a list of pages with id, url, kind, ref (words
     of the truth) and toks (words of each block); start: first row of each page, and one past the last."""
     names = pathlib.Path(prefix + ".names").read_text().split()
     d = SimpleNamespace(names=names, X=np.fromfile(prefix + ".rows", np.uint8).reshape(-1, len(names)))
-    d.pages, y, w, size, page = [], [], [], [], []
-    for k, (page_id, sizes, texts) in enumerate(read_blocks(prefix + ".blocks")):
+    d.pages, y, w, size, page, rules = [], [], [], [], [], []
+    for k, (page_id, sizes, rule, texts) in enumerate(read_blocks(prefix + ".blocks")):
         t = truth(data, page_id)
         toks = [tokens(s) for s in texts]
         n = np.array([len(x) for x in toks], float)
         ref = tokens(t.text)
         y.append(labels(toks, t.text))
         w.append(np.maximum(n, 1) / (len(ref) + 0.25 * n.sum() + 50) * 300)
+        rules.append(np.array(rule, np.uint8))
         size.append(np.array(sizes, np.int64))
         page.append(np.full(len(toks), k))
         d.pages.append(SimpleNamespace(id=page_id, url=t.url, kind=t.kind, ref=ref, toks=toks,
                                        group=registered_domain(t.url) or page_id))
     d.y, d.w = np.concatenate(y), np.concatenate(w).astype(np.float32)
+    d.rules = np.concatenate(rules)
     d.size, d.page = np.concatenate(size), np.concatenate(page)
     d.start = np.searchsorted(d.page, np.arange(len(d.pages) + 1))
     return d

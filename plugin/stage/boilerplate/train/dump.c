@@ -3,12 +3,14 @@
  * usage: dump DATA_DIR OUT
  *
  * Writes OUT.names (a feature a line), OUT.rows (FEATURES_N bytes a block) and OUT.blocks: for each page
- * a line "PAGE id blocks", then for each block two native uint32, its size and its text's bytes, and the text. */
+ * a line "PAGE id blocks", then for each block three native uint32, its size, the rules that fit it (1 title,
+ * 2 teaser, 4 tags) and its text's bytes, and the text. */
 #include <stdio.h>
 #include <string.h>
 
 #include "pages.h"
 #include "plugin/stage/boilerplate/features.h"
+#include "plugin/stage/boilerplate/rules.h"
 
 static struct class_words words;
 
@@ -24,7 +26,7 @@ static void *alloc(void *arg, size_t n)
 static void text_write(FILE *out, const struct page *pg, const struct block *b)
 {
     const trommel_dom *d = pg->dom;
-    uint32_t n = 0, head[2];
+    uint32_t n = 0, k = (uint32_t)(b - pg->blocks), head[3];
 
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = b->first; i <= b->last; i++) {
@@ -43,7 +45,8 @@ static void text_write(FILE *out, const struct page *pg, const struct block *b)
             }
         }
         head[0] = b->size;
-        head[1] = n;
+        head[1] = (uint32_t)(rule_title(pg, k) + 2 * rule_teaser(pg, k) + 4 * rule_tags(pg, k));
+        head[2] = n;
         if (!pass)
             fwrite(head, sizeof head, 1, out);
     }
@@ -56,8 +59,7 @@ static void each(struct page_file *f, struct arena *a, double parse_ns, void *ar
     struct page pg;
     uint8_t *rows;
 
-    if (page_read(&pg, &f->parsed.dom, &mem, &words)
-        || features_make(&pg, (trommel_str){ f->url, strlen(f->url) }, &rows)) {
+    if (page_read(&pg, &f->parsed.dom, &mem, &words) || features_make(&pg, &rows)) {
         fprintf(stderr, "%s: over the arena\n", f->id);
         exit(1);
     }

@@ -147,11 +147,11 @@ const trommel_host test_host = {
     .should_stop = host_stop,
 };
 
-int host_open(struct trommel_ctx *ctx, const trommel_stage *stage, const char *options)
+int host_open(struct trommel_ctx *ctx, const trommel_stage *what, const char *options)
 {
-    *ctx = (struct trommel_ctx){ stage, NULL, options };
+    *ctx = (struct trommel_ctx){ what, NULL, options };
     opening = ctx;
-    return stage->configure ? stage->configure(&test_host, ctx, &ctx->self) : 0;
+    return what->configure ? what->configure(&test_host, ctx, &ctx->self) : 0;
 }
 
 uint32_t host_run(struct trommel_ctx *ctx, struct trommel_page *page)

@@ -31,7 +31,7 @@ struct trommel_page {
 extern const trommel_host test_host;
 
 /* Configures; 0 or the stage's error. */
-int host_open(struct trommel_ctx *ctx, const trommel_stage *stage, const char *options);
+int host_open(struct trommel_ctx *ctx, const trommel_stage *what, const char *options);
 /* Runs one stage; returns its verdict. */
 uint32_t host_run(struct trommel_ctx *ctx, struct trommel_page *page);
 /* A value by name, or NULL. */

@@ -1,6 +1,6 @@
 """Trains the block model and writes it as C.
 
-usage: train.py DATA_DIR DUMP [--out model.c] [--trees N] [--depth N] [--eta X] [--features N|all] [--seed N] [--no-cv]
+usage: train.py DATA_DIR DUMP [--out model.c] [--trees N] [--depth N] [--eta X] [--keep FILE] [--seed N] [--no-cv]
 
 DUMP is the prefix that `dump` wrote.  Prints the cross-validated figure first (no registered domain is in two
 folds; decoded as the stage does), then trains on all pages and writes the tables.
@@ -16,6 +16,7 @@ import xgboost as xgb
 from sklearn.model_selection import StratifiedGroupKFold
 
 import blocks
+from tables import c_float, fixture, heap, lines
 
 FOLDS = 5
 KINDS = ["article", "documentation", "service", "forum", "collection", "listing", "product"]
@@ -49,11 +50,20 @@ def word_f1(got, want):
     return 2 * n / (len(got) + len(want))
 
 
-def evaluate(d, p):
+def five_grams(words):
+    return [tuple(words[i:i + 5]) for i in range(max(len(words) - 4, min(len(words), 1)))]
+
+
+def evaluate(d, p, rules=7):
+    """Word F1 and 5-gram F1 of each page, as the stage would do with these probabilities.  rules: which rules
+    take blocks out again (1 title, 2 teaser, 4 tags)."""
     rows = []
     for i, page in enumerate(d.pages):
         s, e = d.start[i], d.start[i + 1]
         keep, _ = decode(p[s:e].astype(float), d.size[s:e].astype(float))
+        keep &= (d.rules[s:e] & rules & 6) == 0
+        titles = np.nonzero(keep & (d.rules[s:e] & rules & 1 > 0))[0]
+        keep[titles[:1]] = False
         out, seen = [], set()
         for t in np.array(page.toks, dtype=object)[keep] if e > s else []:
             key = tuple(t)
@@ -61,14 +71,14 @@ def evaluate(d, p):
                 continue
             seen.add(key)
             out += t
-        rows.append(word_f1(out, page.ref))
+        rows.append((word_f1(out, page.ref), word_f1(five_grams(out), five_grams(page.ref))))
     return np.array(rows)
 
 
 def report(d, f, label):
     kinds = np.array([x.kind for x in d.pages])
-    print("%-24s F1 %.4f | " % (label, f.mean())
-          + " ".join("%s %.3f" % (k[:4], f[kinds == k].mean()) for k in KINDS if (kinds == k).any()), flush=True)
+    print("%-24s F1 %.4f 5-gram %.4f | " % (label, f[:, 0].mean(), f[:, 1].mean())
+          + " ".join("%s %.3f" % (k[:4], f[kinds == k, 0].mean()) for k in KINDS if (kinds == k).any()), flush=True)
 
 
 def matrix(d, columns, rows):
@@ -93,31 +103,6 @@ def cross_validate(d, columns, a):
     return p, gain
 
 
-def heap(tree, depth, columns):
-    """A tree as a perfect one: (feature, threshold) by heap number, leaves."""
-    nodes, leaves = [(0, 0)] * (2 ** depth - 1), [0.0] * 2 ** depth
-
-    def fill(n, at, level):
-        if level == depth:
-            leaves[at - (2 ** depth - 1)] = n["leaf"]
-            return
-        if "leaf" in n:
-            fill(n, 2 * at + 1, level + 1)
-            fill(n, 2 * at + 2, level + 1)
-            return
-        child = {c["nodeid"]: c for c in n["children"]}
-        nodes[at] = (columns[int(n["split"][1:])], int(np.ceil(n["split_condition"])))
-        fill(child[n["yes"]], 2 * at + 1, level + 1)
-        fill(child[n["no"]], 2 * at + 2, level + 1)
-
-    fill(tree, 0, 0)
-    return nodes, leaves
-
-
-def lines(items, per_line, indent="    "):
-    return "\n".join(indent + " ".join(items[i:i + per_line]) for i in range(0, len(items), per_line))
-
-
 def export(model, columns, a, d, score):
     nodes, leaves = [], []
     for t in model.get_dump(dump_format="json"):
@@ -126,8 +111,7 @@ def export(model, columns, a, d, score):
         leaves += v
     # 16 bits a node: the feature's number and the threshold
     node_text = lines(["{%d,%d}," % x for x in nodes], 12)
-    leaf_text = lines(["%.6gf," % (v if v else 0.0) if "." in "%.6g" % v or "e" in "%.6g" % v else "%.6g.f," % v
-                       for v in leaves], 10)
+    leaf_text = lines([c_float(v) + "," for v in leaves], 10)
     digest = hashlib.sha256((node_text + leaf_text).encode()).hexdigest()[:16]
     return f"""/* model: boosted trees over the features of a block.  Made by train/train.sh; do not edit.
  *
@@ -155,13 +139,14 @@ def main():
     ap.add_argument("dump")
     ap.add_argument("--out")
     ap.add_argument("--trees", type=int, default=120)
-    ap.add_argument("--depth", type=int, default=6)
-    ap.add_argument("--eta", type=float, default=0.12)
+    ap.add_argument("--depth", type=int, default=5)
+    ap.add_argument("--eta", type=float, default=0.14)
     ap.add_argument("--seed", type=int, default=0)
     ap.add_argument("--threads", type=int, default=1)
-    ap.add_argument("--drop", default="", help="features to leave out: names or beginnings, comma-separated")
-    ap.add_argument("--top", type=int, default=0, help="keep only so many features, those of the highest gain")
+    ap.add_argument("--keep", help="file with the names of the features to use, space-separated")
+    ap.add_argument("--fixture", help="write rows and margins for the unit test here")
     ap.add_argument("--no-cv", action="store_true")
+    ap.add_argument("--score", default="", help="with --no-cv: the cross-validated figure to write into the file")
     ap.add_argument("--save", help="out-of-fold probabilities (.npy)")
     a = ap.parse_args()
     start = time.time()
@@ -169,14 +154,16 @@ def main():
     print("%d pages, %d blocks, %d features, content %.3f (%.0f s)"
           % (len(d.pages), len(d.y), len(d.names), (d.y >= 0.5).mean(), time.time() - start), flush=True)
     report(d, evaluate(d, (d.y >= 0.5).astype(float)), "the labels themselves")
-    drop = tuple(x for x in a.drop.split(",") if x)
-    columns = [i for i, n in enumerate(d.names) if not drop or not n.startswith(drop)]
-    score = "not measured"
+    wanted = set(open(a.keep).read().split()) if a.keep else set(d.names)
+    columns = [i for i, n in enumerate(d.names) if n in wanted]
+    score = a.score or "not measured"
     if not a.no_cv:
         p, gain = cross_validate(d, columns, a)
         f = evaluate(d, p)
         report(d, f, "cross-validated")
-        score = "%.3f" % f.mean()
+        for r in (0, 1, 2, 4):
+            report(d, evaluate(d, p, r), "  with rules %d" % r)
+        score = "%.3f" % f[:, 0].mean()
         total = sum(gain.values())
         print("gain: " + " ".join("%s %.2f" % (d.names[columns[i]], 100 * v / total) for i, v in gain.most_common()))
         if a.save:
@@ -184,6 +171,8 @@ def main():
     if a.out:
         model = xgb.train(params(a), matrix(d, columns, np.ones(len(d.y), bool)), a.trees)
         open(a.out, "w").write(export(model, columns, a, d, score))
+        if a.fixture:
+            open(a.fixture, "w").write(fixture(model, columns, len(d.names)))
         print("wrote %s: %d trees of depth %d" % (a.out, a.trees, a.depth))
 
 

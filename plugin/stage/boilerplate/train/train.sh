@@ -16,11 +16,13 @@ make -s BUILD="$work" "$work/libpipeline.a"
 flags="-std=gnu17 -O2 -D_GNU_SOURCE -Ipipeline -Iplugin/include -Iplugin/sdk -I."
 sources="plugin/stage/$stage/train/dump.c plugin/stage/boilerplate/train/pages.c"
 case $stage in
-boilerplate) sources="$sources plugin/stage/boilerplate/page.c plugin/stage/boilerplate/features.c" ;;
-layout) sources="$sources plugin/stage/layout/features.c plugin/stage/layout/fingerprint.c" ;;
+boilerplate) parts="page features rules" ;;
+layout) parts="features fingerprint" ;;
 *) echo "train.sh: no stage named $stage is trained: boilerplate or layout" >&2; exit 2 ;;
 esac
+for part in $parts; do sources="$sources plugin/stage/$stage/$part.c"; done
 ${CC:-gcc} $flags -o "$work/dump-$stage" $sources "$work/libpipeline.a" \
     -llexbor -ljansson -luchardet -lz -ldeflate -lbrotlidec -lzstd -lm
 "$work/dump-$stage" "$data" "$work/$stage"
-/usr/bin/python3 "plugin/stage/$stage/train/train.py" "$data" "$work/$stage" --out "plugin/stage/$stage/model.c" "$@"
+/usr/bin/python3 "plugin/stage/$stage/train/train.py" "$data" "$work/$stage" --out "plugin/stage/$stage/model.c" \
+    --fixture "tests/unit/stage_$stage/margins.h" "$@"

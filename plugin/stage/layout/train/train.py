@@ -18,7 +18,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "boilerplate" / "train"))
 import blocks
-from train import heap, lines
+from tables import c_float, fixture, heap, lines
 
 FOLDS = 5
 TYPES = ["article", "documentation", "service", "forum", "collection", "listing", "product"]
@@ -79,7 +79,7 @@ def export(model, a, names, n_pages, score):
             nodes += n
             leaves += v
     node_text = lines(["{%d,%d}," % x for x in nodes], 12)
-    leaf_text = lines(["%sf," % (s if "." in s or "e" in s else s + ".") for s in ("%.6g" % v for v in leaves)], 10)
+    leaf_text = lines([c_float(v) + "," for v in leaves], 10)
     digest = hashlib.sha256((node_text + leaf_text).encode()).hexdigest()[:16]
     return f"""/* model: boosted trees over a page's features, {a.trees} a type.  Made by train.sh; do not edit.
  *
@@ -110,6 +110,7 @@ def main():
     ap.add_argument("--depth", type=int, default=3)
     ap.add_argument("--eta", type=float, default=0.12)
     ap.add_argument("--seed", type=int, default=0)
+    ap.add_argument("--fixture", help="write rows and margins for the unit test here")
     ap.add_argument("--no-cv", action="store_true")
     a = ap.parse_args()
     names = pathlib.Path(a.dump + ".names").read_text().split()
@@ -129,6 +130,8 @@ def main():
     if a.out:
         model = xgb.train(params(a), matrix(X, y, w, names), a.trees)
         open(a.out, "w").write(export(model, a, names, len(y), score))
+        if a.fixture:
+            open(a.fixture, "w").write(fixture(model, list(range(len(names))), len(names), len(TYPES)))
         print("wrote %s: %d times %d trees of depth %d" % (a.out, len(TYPES), a.trees, a.depth))
 
 
