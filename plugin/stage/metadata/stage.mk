@@ -1,0 +1,1 @@
+metadata_LIBS := -lcld2
