@@ -112,8 +112,9 @@ $(BUILD)/test/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o 
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-.PHONY: tests test asan valgrind quality
+.PHONY: tests test units asan valgrind
 tests: all $(TESTBIN)
+units: $(UNITS)
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
 	@tests/run.sh --build $(BUILD) $(if $(DATA),--data $(DATA))

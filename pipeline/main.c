@@ -1,6 +1,8 @@
 /* main: the program `trommel`: finds the subcommand and runs it. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "command/command.h"
@@ -26,8 +28,20 @@ static const struct command *command_find(const char *name)
     return NULL;
 }
 
+/* A standard stream that is closed would be taken over by the next file opened, which then gets what was
+ * meant for the stream.  What stands in for it can only be read, so that writing is told as an error. */
+static int streams_hold(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return -1;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (streams_hold() < 0)
+        return 3;
     log_init("trommel", LOG_INFO);
     if (argc < 2) {
         help(stderr);

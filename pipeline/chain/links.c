@@ -218,7 +218,10 @@ static void link_take(struct collect *c, uint32_t i, trommel_str href, trommel_s
         link_again(c, &l->rows[*by_href - 1], i);
         return;
     }
-    if (url_resolve(r->url, c->page->parsed->base_url, href, &r->arena, &url))
+    int rc = url_resolve(r->url, c->page->parsed->base_url, href, &r->arena, &url);
+    if (rc == ERR_INVALID && !c->page->parsed->base_url.n && href.n && href.n <= LIMIT_URL_BYTES)
+        url = href; /* a page without an address: its relative links stay as they are written */
+    else if (rc)
         return;
     by_url = table_at(r->link_hash, l, url, 0);
     if (*by_url) {

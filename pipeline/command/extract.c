@@ -359,7 +359,8 @@ static int pipeline_open(struct extract *x)
                             .worker_bytes = a->worker_bytes,
                             .on_record = on_record,
                             .on_log = on_log,
-                            .arg = x };
+                            .arg = x,
+                            .ordered = 1 };
     trommel_error te = { .struct_size = sizeof te };
 
     if (!opt.workers && !a->manifest && a->n_pages == 1) /* one page needs no more */
@@ -368,15 +369,13 @@ static int pipeline_open(struct extract *x)
     return rc < 0 ? fatal(x, rc, te.text) : 0;
 }
 
-/* A standard stream that is closed would be taken over by the next file opened, which then gets what was
- * meant for the stream.  Messages may be lost, records may not. */
-static int streams_check(struct extract *x)
+/* main() puts a stream that can only be read in the place of a closed standard output. */
+static int stdout_check(struct extract *x)
 {
-    if (!x->args->out && fcntl(STDOUT_FILENO, F_GETFD) < 0)
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    if (!x->args->out && (flags < 0 || (flags & O_ACCMODE) == O_RDONLY))
         return err_set(&x->err, ERR_IO, "standard output: is closed; records would be lost, give --out FILE");
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-            return err_set(&x->err, ERR_IO, "/dev/null: cannot be opened: %s", strerror(errno));
     return 0;
 }
 
@@ -464,7 +463,7 @@ static int extract_all(const struct extract_args *a)
 
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write, told with its name */
     source_init(&x.source);
-    int rc = streams_check(&x);
+    int rc = stdout_check(&x);
     if (rc == 0 && a->manifest)
         rc = manifest_open(a->manifest, &x.manifest, &x.err);
     if (rc == 0)

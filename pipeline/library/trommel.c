@@ -1,8 +1,8 @@
 /* trommel: the pipeline as a library; see trommel.h.
  *
  * What it adds to the pool of workers: inputs are checked and normalised where they enter, ids are made,
- * `dedupe` is settled (one pipeline is one scope: pages are claimed in the order in which they finish and
- * committed at once), and public structs may be older or newer than this file (struct_size first).
+ * `dedupe` is settled (one pipeline is one scope: pages are claimed in the order in which they are handed
+ * out and committed at once), and public structs may be older or newer than this file (struct_size first).
  * A stage that asks for a retry gets none here: the caller has the page and may submit it again. */
 #pragma GCC visibility push(default)
 #include <trommel/trommel.h>
@@ -25,12 +25,18 @@ _Static_assert((int)TROMMEL_FULL == (int)ERR_FULL && (int)TROMMEL_AGAIN == (int)
                "trommel.h says the numbers");
 
 enum { ID_BYTES_MAX = 4096, HEADER_VALUE_MAX = 8192, DEDUPE_SYNC_EVERY = 256 };
+enum { HELD_MOST = 4096, HELD_BYTES_MOST = 64 * 1024 * 1024 }; /* finished, waiting for their turn */
 
 /* A page handed in whose record has not been handed out. */
 struct ticket {
     struct ticket *prev, *next;
     void *user;
     uint8_t id[RECORD_ID_BYTES];
+    /* finished before its turn (ordered): its record and sketch, one block of memory */
+    char *held;
+    size_t record_n, sketch_n;
+    enum outcome outcome;
+    uint64_t cpu_us;
     size_t text_n;
     char text[]; /* the id submitted */
 };
@@ -43,8 +49,8 @@ struct trommel {
     struct url_parser *urls;
     struct arena arena; /* of one submit */
     struct buf record;
-    struct ticket *tickets;
-    size_t pending, handed_out;
+    struct ticket *first, *last; /* in the order of submission */
+    size_t pending, handed_out, held, held_bytes;
     unsigned unsynced;
     struct err failed; /* of the dedupe log; ends the pipeline at the next dispatch */
 };
@@ -89,10 +95,17 @@ static void ticket_drop(struct trommel *t, struct ticket *k)
     if (k->prev)
         k->prev->next = k->next;
     else
-        t->tickets = k->next;
+        t->first = k->next;
     if (k->next)
         k->next->prev = k->prev;
+    else
+        t->last = k->prev;
     t->pending--;
+    if (k->held) {
+        t->held--;
+        t->held_bytes -= k->record_n + k->sketch_n;
+    }
+    free(k->held);
     free(k);
 }
 
@@ -121,7 +134,7 @@ static int settle(struct trommel *t, const struct ticket *k, const struct pool_r
     return names_settle(&t->names, &t->record, &verdict, r->sketch);
 }
 
-static void on_result(void *arg, void *user, const struct pool_result *r)
+static void hand_out(struct trommel *t, struct ticket *k, const struct pool_result *r)
 {
     static const uint32_t outcomes[OUTCOME_COUNT] = {
         [OUTCOME_OK] = TROMMEL_OUT_OK,
@@ -131,8 +144,6 @@ static void on_result(void *arg, void *user, const struct pool_result *r)
         [OUTCOME_FAILED] = TROMMEL_OUT_FAILED,
         [OUTCOME_QUARANTINED] = TROMMEL_OUT_QUARANTINED,
     };
-    struct trommel *t = arg;
-    struct ticket *k = user;
     trommel_result out = { .struct_size = sizeof out,
                            .outcome = outcomes[r->outcome],
                            .record = r->record,
@@ -154,6 +165,47 @@ static void on_result(void *arg, void *user, const struct pool_result *r)
         t->record = record; /* keep the memory for the next */
     else
         buf_release(&record);
+}
+
+/* It finished before its turn: kept until those before it have been handed out. */
+static int hold(struct trommel *t, struct ticket *k, const struct pool_result *r)
+{
+    k->held = malloc(r->record.n + r->sketch.n + 1);
+    if (!k->held)
+        return ERR_NOMEM;
+    memcpy(k->held, r->record.p, r->record.n);
+    if (r->sketch.n)
+        memcpy(k->held + r->record.n, r->sketch.p, r->sketch.n);
+    k->record_n = r->record.n;
+    k->sketch_n = r->sketch.n;
+    k->outcome = r->outcome;
+    k->cpu_us = r->cpu_us;
+    t->held++;
+    t->held_bytes += k->record_n + k->sketch_n;
+    return 0;
+}
+
+static void hand_out_held(struct trommel *t)
+{
+    while (t->first && t->first->held) {
+        struct ticket *k = t->first;
+        struct pool_result r = { .outcome = k->outcome,
+                                 .record = { k->held, k->record_n },
+                                 .sketch = { k->held + k->record_n, k->sketch_n },
+                                 .cpu_us = k->cpu_us };
+        hand_out(t, k, &r);
+    }
+}
+
+static void on_result(void *arg, void *user, const struct pool_result *r)
+{
+    struct trommel *t = arg;
+    struct ticket *k = user;
+
+    if (t->opt.ordered && k != t->first && hold(t, k, r) == 0)
+        return;
+    hand_out(t, k, r);
+    hand_out_held(t);
 }
 
 static void on_log(void *arg, int level, const char *line)
@@ -313,10 +365,12 @@ static struct ticket *ticket_new(struct trommel *t, const struct pool_page *page
     memcpy(k->id, page->head.id, sizeof k->id);
     if (n)
         memcpy(k->text, page->head.id_text.p, n);
-    k->next = t->tickets;
-    if (k->next)
-        k->next->prev = k;
-    t->tickets = k;
+    k->prev = t->last;
+    if (k->prev)
+        k->prev->next = k;
+    else
+        t->first = k;
+    t->last = k;
     t->pending++;
     return k;
 }
@@ -354,7 +408,7 @@ int trommel_submit(trommel *t, const trommel_input *input, void *user, trommel_e
 
     if (input->struct_size < offsetof(trommel_input, id))
         return error_out(error, &err, ERR_INVALID);
-    if (pool_room(t->pool) == 0)
+    if (pool_room(t->pool) == 0 || t->held >= HELD_MOST || t->held_bytes >= HELD_BYTES_MOST)
         return error_out(error, &err, ERR_FULL);
     memcpy(&in, input, input->struct_size < sizeof in ? input->struct_size : sizeof in);
     int rc = submit(t, &in, user, &err);
@@ -423,8 +477,8 @@ void trommel_close(trommel *t)
     if (t->pool && t->unsynced)
         dedupe_write(t);
     pool_close(t->pool);
-    while (t->tickets)
-        ticket_drop(t, t->tickets);
+    while (t->first)
+        ticket_drop(t, t->first);
     dedupe_close(t->dedupe);
     names_release(&t->names);
     url_parser_free(t->urls);

@@ -68,7 +68,8 @@ typedef struct trommel_sink {
     /* Takes records in order, as many as it can without blocking; returns how many it took (0 to n), or
      * TROMMEL_E_* when the sink is broken (disk full): the host keeps them and tries again later. */
     int32_t (*put)(void *self, const trommel_record *recs, uint32_t n);
-    /* These ids are written down as done by the host; they will not be put again. */
+    /* These ids are written down as done by the host; they will not be put again.  May be NULL, as may flush,
+     * fd and poll, if the sink has no use for them. */
     void (*committed)(void *self, const uint8_t (*ids)[16], uint32_t n);
     /* Starts making everything taken so far safe; acknowledgements follow. */
     int32_t (*flush)(void *self);

@@ -66,11 +66,16 @@ typedef struct trommel_options {
     uint64_t worker_bytes;     /* address space of a worker; 0: 1 GiB */
     const char *dedupe_log;    /* file that keeps the dedupe index between runs; NULL: this run only */
     /* Called from trommel_dispatch, _flush and _close for every page submitted, in the order in which
-     * they finish.  It may submit; it must not close. */
+     * they finish (but see ordered).  It may submit; it must not close. */
     void (*on_record)(void *arg, void *user, const trommel_result *);
     /* Warnings and what stages log; NULL: thrown away. */
     void (*on_log)(void *arg, int level, const char *line);
     void *arg;
+    /* Not 0: records are handed out in the order in which their pages were submitted, and `dedupe` is settled
+     * in that order, so that two runs over the same pages say the same.  Up to 64 MiB of finished records
+     * are kept for it. */
+    uint32_t ordered;
+    uint32_t rsv;
 } trommel_options;
 
 /* One page.  Borrowed during trommel_submit: the library copies what it needs. */
@@ -79,7 +84,7 @@ typedef struct trommel_input {
     uint16_t status;          /* HTTP status; 0: 200 */
     uint16_t rsv;
     trommel_str id;           /* printed as the record's id; empty: made from the URL or the body */
-    trommel_str url;          /* empty: none; relative links then stay out */
+    trommel_str url;          /* empty: none; relative links then stay as they are written */
     trommel_str final_url;    /* empty: as url */
     trommel_str content_type; /* as in the header; empty: sniffed */
     trommel_str content_encoding; /* "gzip", "br, gzip", …; empty: as is */
