@@ -85,7 +85,7 @@ struct job {
     struct visit *all;                     /* doubly linked: whatever is under way */
     struct visit *wait_first, *wait_last;  /* fetched, no room in the pool */
     struct visit *held;                    /* to be fetched, no room yet; linked like those that wait */
-    size_t n_visits;
+    size_t n_visits, n_waiting;
     /* acknowledged and written down; told to the sink in batches */
     uint8_t committed[256][RECORD_ID_BYTES], dead_committed[64][RECORD_ID_BYTES];
     uint32_t n_committed, n_dead_committed;

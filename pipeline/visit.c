@@ -11,7 +11,10 @@
 #include "parse/url.h"
 #include <trommel/sink.h> /* TROMMEL_ACK_* */
 
-enum { LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 2) };
+enum {
+    LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 2),
+    WAITING_LEAST = 32, /* pages that wait for the chain before nothing more is fetched */
+};
 
 const char *const visit_end_names[END_COUNT] = {
 #define X(up, low) #low,
@@ -229,6 +232,7 @@ static void pool_feed(struct job *j)
         if (!j->wait_first)
             j->wait_last = NULL;
         v->wait_next = NULL;
+        j->n_waiting--;
         if (rc < 0) {
             visit_failed(v, rc == ERR_LIMIT ? "too_large" : "pool", err_text(rc));
             continue;
@@ -256,6 +260,7 @@ void visit_to_chain(struct visit *v, struct fetch_answer *answer)
     else
         j->wait_first = v;
     j->wait_last = v;
+    j->n_waiting++;
     pool_feed(j);
 }
 
@@ -465,12 +470,20 @@ static int visit_next(struct job *j, struct visit **ret)
     return 0;
 }
 
+/* Nothing is gained by fetching further ahead of the workers than they have hands. */
+static int intake_open(const struct job *j)
+{
+    size_t hands = pool_room(j->pool) + pool_pending(j->pool);
+
+    return j->n_waiting < (hands > WAITING_LEAST ? hands : WAITING_LEAST) && fetch_room(j->fetch);
+}
+
 /* Takes one URL and starts its fetch.  0 to go on; else there is nothing to start now.  Room is asked for
  * first: the pace of a host counts from when its URL is taken. */
 static int visit_start(struct job *j)
 {
     struct visit *v;
-    int rc = fetch_room(j->fetch) ? visit_next(j, &v) : ERR_FULL;
+    int rc = intake_open(j) ? visit_next(j, &v) : ERR_FULL;
 
     if (rc < 0)
         return rc;
@@ -522,6 +535,7 @@ void visit_pump(struct job *j)
 void visit_abandon(struct job *j)
 {
     j->wait_first = j->wait_last = j->held = NULL;
+    j->n_waiting = 0;
     while (j->all)
         visit_unfinished(j->all);
 }
