@@ -5,6 +5,7 @@
 build=$(realpath "${TROMMEL_BUILD:-build}")
 trommel=$build/trommel
 work=$(mktemp -d "${TMPDIR:-/tmp}/trommel-e2e.XXXXXX")
+chmod 755 "$work" # a server of another user reads there
 bad=0
 server_pid='' port='' log=''
 started=()
