@@ -9,36 +9,45 @@
 #include "plugin/stage/metadata/text.h"
 #include "plugin/stage/metadata/words.h"
 
+/* clang-format off */
 enum {
-    A_LD_ARTICLE, A_LD_PAGE, A_LD_THING, A_LD_WEAK, A_META, A_META_ARTICLE, A_META_OTHER, A_MICRO, A_REL, A_PROFILE, A_BYLINE,
-    A_USER, A_BY, A_BY_STRONG, A_WHOLE, A_PERSON, A_ONE_WORD, A_LONG, A_SITE, A_SITE_PART, A_STAFF, A_TWO, A_MANY, A_DIGITS,
-    A_NEAR, A_MIDDLE, A_FAR, A_ABOVE_NEAR, A_ABOVE_FAR, A_NO_H1, A_MAIN, A_OUTSIDE, A_COMMENT, A_CARD, A_BIO, A_METABOX,
-    A_FIRST, A_VOTES_2, A_VOTES_3, A_PAGE_ARTICLE, A_HOME, A_FORUM, A_CROWD, A_ALONE, A_UNDECLARED, A_PAGE_THING,
-    A_FORUM_FIRST, A_FORUM_LD, A_LOWER, A_JOINED, A_BY_DATE, A_SENTENCE, A_TITLE, A_CAPS, A_FORUM_WORD, A_DATED,
-    A_FIRST_USER, A_ABOVE_TEXT, A_POST, A_TEXT_ONLY, A_CONTAINED, A_CONTAINS, A_MICRO_NAME, A_COUNT
+    A_LD_ARTICLE, A_LD_PAGE, A_LD_THING, A_LD_WEAK, A_META, A_META_ARTICLE, A_META_OTHER, A_MICRO,
+    A_REL, A_PROFILE, A_BYLINE, A_USER, A_BY, A_BY_STRONG, A_WHOLE, A_PERSON, A_ONE_WORD, A_LONG,
+    A_SITE, A_SITE_PART, A_STAFF, A_TWO, A_MANY, A_DIGITS, A_NEAR, A_MIDDLE, A_FAR, A_ABOVE_NEAR,
+    A_ABOVE_FAR, A_NO_H1, A_MAIN, A_OUTSIDE, A_COMMENT, A_CARD, A_BIO, A_METABOX, A_FIRST, A_VOTES_2,
+    A_VOTES_3, A_PAGE_ARTICLE, A_HOME, A_FORUM, A_CROWD, A_ALONE, A_UNDECLARED, A_PAGE_THING,
+    A_FORUM_FIRST, A_FORUM_LD, A_LOWER, A_JOINED, A_BY_DATE, A_SENTENCE, A_TITLE, A_CAPS, A_FORUM_WORD,
+    A_DATED, A_FIRST_USER, A_ABOVE_TEXT, A_POST, A_TEXT_ONLY, A_CONTAINED, A_CONTAINS, A_MICRO_NAME,
+    A_COUNT
 };
+/* clang-format on */
 _Static_assert(A_COUNT <= RANK_BITS, "author bits");
 
 static struct rank bylines;
 
 /* ---- names out of a byline ---- */
 
+/* clang-format off */
 static const char *const roles[] = {
-    "writer", "editor", "reporter", "correspondent", "contributor", "contributing", "journalist", "staff writer", "manager",
-    "director", "officer", "ceo", "cto", "cfo", "founder", "co-founder", "president", "specialist", "analyst", "author",
-    "columnist", "producer", "phd", "ph.d", "ph.d.", "md", "m.d.", "mba", "rn", "rd", "dds", "jd", "cpa", "cfp", "esq", "jr", "sr",
-    "expert", "consultant", "engineer", "professor", "head of", "chief", "vice president", "vp", "senior", "associate",
-    "redakteur", "redaktion", "rédacteur", "redactor", "guest", "freelance", "updated", "published", "posted", "min read",
-    "minutes", "views", "comments", "follow", "read more", "share", "subscribe", "reviewed", "fact", "medically", "photo",
-    "photography", "illustration", "about the author", "view profile", "bio", NULL
+    "writer", "editor", "reporter", "correspondent", "contributor", "contributing", "journalist",
+    "staff writer", "manager", "director", "officer", "ceo", "cto", "cfo", "founder", "co-founder",
+    "president", "specialist", "analyst", "author", "columnist", "producer", "phd", "ph.d", "ph.d.",
+    "md", "m.d.", "mba", "rn", "rd", "dds", "jd", "cpa", "cfp", "esq", "jr", "sr", "expert",
+    "consultant", "engineer", "professor", "head of", "chief", "vice president", "vp", "senior",
+    "associate", "redakteur", "redaktion", "rédacteur", "redactor", "guest", "freelance", "updated",
+    "published", "posted", "min read", "minutes", "views", "comments", "follow", "read more", "share",
+    "subscribe", "reviewed", "fact", "medically", "photo", "photography", "illustration",
+    "about the author", "view profile", "bio", NULL
 };
+/* clang-format on */
 
 static int is_role(str part)
 {
     for (const char *const *r = roles; *r; r++) {
         size_t k = strlen(*r);
         for (size_t i = 0; i + k <= part.n; i++)
-            if ((i == 0 || part.p[i - 1] == ' ') && (i + k == part.n || part.p[i + k] == ' ' || part.p[i + k] == ',') &&
+            if ((i == 0 || part.p[i - 1] == ' ') &&
+                (i + k == part.n || part.p[i + k] == ' ' || part.p[i + k] == ',') &&
                 str_starts(str_cut(part, i, part.n), *r))
                 return 1;
     }
@@ -117,14 +126,19 @@ static size_t names_end(str s)
         if ((*p & 0xC0) == 0x80)
             continue;
         uint32_t c = text_next(&p, s.p + s.n);
-        if (c == '|' || c == 0x2022 || c == 0xB7 || c == '(' || c == '\n' || c == '[' || c == 0xBB || c == 0x203A || c == '<' ||
-            ((c == '-' || c == 0x2013 || c == 0x2014) && s.p[i - 1] == ' '))
+        if (c == '|' || c == 0x2022 || c == 0xB7 || c == '(' || c == '\n' || c == '[' || c == 0xBB ||
+            c == 0x203A || c == '<' || ((c == '-' || c == 0x2013 || c == 0x2014) && s.p[i - 1] == ' '))
             return i;
     }
-    static const char *const words[] = { " on ", " in ", " for ", " at ", " updated", " published", " posted", " last ", " from ",
-        " minute", " reviewed", " medically", " is a ", " has ", " is the ", " follow", " contributor", " staff writer", " senior ",
-        " read ", " ago", " said", " wrote", " fact", " am ", " le ", " el ", " il ", " veröffentlicht", " min ", " see ", " view ",
-        " editor", " / ", " author", " via ", NULL };
+    static const char *const words[] = {
+        " on ",     " in ",   " for ",    " at ",    " updated",        " published",
+        " posted",  " last ", " from ",   " minute", " reviewed",       " medically",
+        " is a ",   " has ",  " is the ", " follow", " contributor",    " staff writer",
+        " senior ", " read ", " ago",     " said",   " wrote",          " fact",
+        " am ",     " le ",   " el ",     " il ",    " veröffentlicht", " min ",
+        " see ",    " view ", " editor",  " / ",     " author",         " via ",
+        NULL
+    };
     for (const char *const *w = words; *w; w++)
         for (size_t i = 1; i + strlen(*w) <= end; i++)
             if (str_starts(str_cut(s, i, end), *w)) {
@@ -155,10 +169,12 @@ void author_split(struct meta *m, str byline, struct meta_list *ret)
         size_t skip = 0;
         if (i == s.n || s.p[i] == ',' || s.p[i] == ';' || s.p[i] == '&' || s.p[i] == '+')
             skip = 1;
-        else if (s.p[i] == ' ' && (str_starts(str_cut(s, i, s.n), " and ") || str_starts(str_cut(s, i, s.n), " und ") ||
-                                   str_starts(str_cut(s, i, s.n), " y ") || str_starts(str_cut(s, i, s.n), " et ")))
+        else if (s.p[i] == ' ' &&
+                 (str_starts(str_cut(s, i, s.n), " and ") || str_starts(str_cut(s, i, s.n), " und ") ||
+                  str_starts(str_cut(s, i, s.n), " y ") || str_starts(str_cut(s, i, s.n), " et ")))
             skip = str_starts(str_cut(s, i, s.n), " y ") ? 3 : str_starts(str_cut(s, i, s.n), " et ") ? 4 : 5;
-        else if (i + 3 <= s.n && (memcmp(s.p + i, "\xE3\x80\x81", 3) == 0 || memcmp(s.p + i, "\xEF\xBC\x8C", 3) == 0))
+        else if (i + 3 <= s.n &&
+                 (memcmp(s.p + i, "\xE3\x80\x81", 3) == 0 || memcmp(s.p + i, "\xEF\xBC\x8C", 3) == 0))
             skip = 3;
         if (!skip)
             continue;
@@ -228,10 +244,10 @@ static uint64_t author_place(const struct meta *m, const struct find *f, uint32_
     if (m->first_p != TROMMEL_NONE && f->node < m->first_p)
         b |= RANK(A_ABOVE_TEXT);
     b |= order == 0 ? RANK(A_FIRST) : 0;
-    return b | (f->region & (R_MAIN | R_ARTICLE) ? RANK(A_MAIN) : 0) | (f->region & R_OUTSIDE ? RANK(A_OUTSIDE) : 0) |
-           (f->region & R_COMMENT ? RANK(A_COMMENT) : 0) | (f->region & R_CARD ? RANK(A_CARD) : 0) |
-           (f->region & R_BIO ? RANK(A_BIO) : 0) | (f->region & R_META ? RANK(A_METABOX) : 0) |
-           (f->region & R_POST ? RANK(A_POST) : 0);
+    return b | (f->region & (R_MAIN | R_ARTICLE) ? RANK(A_MAIN) : 0) |
+           (f->region & R_OUTSIDE ? RANK(A_OUTSIDE) : 0) | (f->region & R_COMMENT ? RANK(A_COMMENT) : 0) |
+           (f->region & R_CARD ? RANK(A_CARD) : 0) | (f->region & R_BIO ? RANK(A_BIO) : 0) |
+           (f->region & R_META ? RANK(A_METABOX) : 0) | (f->region & R_POST ? RANK(A_POST) : 0);
 }
 
 static uint64_t author_source(const struct find *f)
@@ -240,18 +256,24 @@ static uint64_t author_source(const struct find *f)
 
     switch (f->how) {
     case HOW_JSON_LD:
-        return (f->bits & B_ARTICLE ? RANK(A_LD_ARTICLE) : f->bits & B_PAGE ? RANK(A_LD_PAGE) : RANK(A_LD_THING)) |
+        return (f->bits & B_ARTICLE ? RANK(A_LD_ARTICLE)
+                : f->bits & B_PAGE  ? RANK(A_LD_PAGE)
+                                    : RANK(A_LD_THING)) |
                (f->bits & B_WEAK ? RANK(A_LD_WEAK) : 0);
-    case HOW_META: case HOW_TWITTER:
+    case HOW_META:
+    case HOW_TWITTER:
         return RANK(f->bits & B_MAIN_KEY ? A_META : A_META_OTHER);
     case HOW_OPENGRAPH:
         return RANK(A_META_ARTICLE);
     case HOW_MICRODATA:
-        return b | (f->node == TROMMEL_NONE ? RANK(A_META_OTHER) : RANK(A_MICRO)) | (f->bits & B_MAIN_KEY ? RANK(A_MICRO_NAME) : 0);
+        return b | (f->node == TROMMEL_NONE ? RANK(A_META_OTHER) : RANK(A_MICRO)) |
+               (f->bits & B_MAIN_KEY ? RANK(A_MICRO_NAME) : 0);
     case HOW_REL:
-        return b | RANK(A_PROFILE) | (f->bits & B_REL ? RANK(A_REL) : 0) | (f->region & R_AUTHOR ? RANK(A_BYLINE) : 0);
+        return b | RANK(A_PROFILE) | (f->bits & B_REL ? RANK(A_REL) : 0) |
+               (f->region & R_AUTHOR ? RANK(A_BYLINE) : 0);
     case HOW_TEXT:
-        return b | RANK(A_BY) | (f->bits & B_MAIN_KEY ? RANK(A_BY_STRONG) : 0) | (f->region & R_AUTHOR ? RANK(A_BYLINE) : 0);
+        return b | RANK(A_BY) | (f->bits & B_MAIN_KEY ? RANK(A_BY_STRONG) : 0) |
+               (f->region & R_AUTHOR ? RANK(A_BYLINE) : 0);
     case HOW_CLASS:
         return b | RANK(A_USER);
     default:
@@ -278,8 +300,8 @@ static int by_date(const struct meta *m, uint32_t node)
 {
     for (uint32_t i = 0; i < m->n_finds; i++) {
         const struct find *f = &m->finds[i];
-        if ((f->what == W_PUBLISHED || f->what == W_MODIFIED) && f->node != TROMMEL_NONE && node != TROMMEL_NONE &&
-            (f->node > node ? f->node - node : node - f->node) <= 16)
+        if ((f->what == W_PUBLISHED || f->what == W_MODIFIED) && f->node != TROMMEL_NONE &&
+            node != TROMMEL_NONE && (f->node > node ? f->node - node : node - f->node) <= 16)
             return 1;
     }
     return 0;
@@ -329,9 +351,12 @@ static void add_lists(struct meta *m)
 
 static int is_staff(str norm)
 {
-    static const char *const words[] = { "admin", "administrator", "staff", "team", "editor", "editors", "editorial", "desk",
-        "newsroom", "redaktion", "redazione", "webmaster", "guest", "user", "contributor", "contributors", "group", "inc", "llc",
-        "company", "support", "marketing", "news", "agency", "bureau", "magazine", "blog", NULL };
+    static const char *const words[] = { "admin",        "administrator", "staff", "team",     "editor",
+                                         "editors",      "editorial",     "desk",  "newsroom", "redaktion",
+                                         "redazione",    "webmaster",     "guest", "user",     "contributor",
+                                         "contributors", "group",         "inc",   "llc",      "company",
+                                         "support",      "marketing",     "news",  "agency",   "bureau",
+                                         "magazine",     "blog",          NULL };
 
     for (const char *const *w = words; *w; w++)
         if (text_has_words(norm, str_z(*w)))
@@ -347,9 +372,11 @@ static uint64_t author_shape(struct meta *m, const struct rank_cand *c, str site
     for (uint32_t i = 0; i < c->names.n; i++) {
         struct shape sh = shape_of(c->names.item[i]);
         str norm = text_norm(m, c->names.item[i]);
-        person &= sh.words >= 2 && sh.words <= 4 && sh.digits == 0 && sh.capitals + 1 >= sh.words && sh.capitals >= 2;
-        b |= (sh.words == 1 ? RANK(A_ONE_WORD) : 0) | (sh.words > 4 ? RANK(A_LONG) : 0) | (sh.digits ? RANK(A_DIGITS) : 0) |
-             (sh.lowers == sh.words ? RANK(A_LOWER) : 0) | (is_staff(norm) ? RANK(A_STAFF) : 0);
+        person &= sh.words >= 2 && sh.words <= 4 && sh.digits == 0 && sh.capitals + 1 >= sh.words &&
+                  sh.capitals >= 2;
+        b |= (sh.words == 1 ? RANK(A_ONE_WORD) : 0) | (sh.words > 4 ? RANK(A_LONG) : 0) |
+             (sh.digits ? RANK(A_DIGITS) : 0) | (sh.lowers == sh.words ? RANK(A_LOWER) : 0) |
+             (is_staff(norm) ? RANK(A_STAFF) : 0);
         if (sh.words > 1 && sh.lowers >= 2)
             b |= RANK(A_SENTENCE);
         if (site.n && (str_eq(site, norm)))
@@ -363,12 +390,15 @@ static uint64_t author_shape(struct meta *m, const struct rank_cand *c, str site
             caps |= c->names.item[i].p[k] >= 'a' || (unsigned char)c->names.item[i].p[k] >= 0x80;
         b |= caps ? 0 : RANK(A_CAPS);
     }
-    return b | (person ? RANK(A_PERSON) : 0) | (c->names.n == 2 ? RANK(A_TWO) : 0) | (c->names.n > 2 ? RANK(A_MANY) : 0);
+    return b | (person ? RANK(A_PERSON) : 0) | (c->names.n == 2 ? RANK(A_TWO) : 0) |
+           (c->names.n > 2 ? RANK(A_MANY) : 0);
 }
 
 static uint64_t page_bits(const struct meta *m)
 {
-    return (m->og_article || m->ld_article ? RANK(A_PAGE_ARTICLE) : m->ld_thing ? RANK(A_PAGE_THING) : 0) |
+    return (m->og_article || m->ld_article ? RANK(A_PAGE_ARTICLE)
+            : m->ld_thing                  ? RANK(A_PAGE_THING)
+                                           : 0) |
            (m->path.n <= 1 && m->url.n ? RANK(A_HOME) : 0) | (m->forum ? RANK(A_FORUM) : 0) |
            (meta_first(m, W_PUBLISHED) ? RANK(A_DATED) : 0);
 }
@@ -376,7 +406,8 @@ static uint64_t page_bits(const struct meta *m)
 void author_choose(struct meta *m)
 {
     struct rank *r = &bylines;
-    uint64_t declared = RANK(A_LD_ARTICLE) | RANK(A_META) | RANK(A_META_ARTICLE) | RANK(A_META_OTHER) | RANK(A_LD_PAGE);
+    uint64_t declared =
+        RANK(A_LD_ARTICLE) | RANK(A_META) | RANK(A_META_ARTICLE) | RANK(A_META_OTHER) | RANK(A_LD_PAGE);
     uint32_t visible = 0;
     int any_declared = 0;
 
@@ -392,14 +423,16 @@ void author_choose(struct meta *m)
         struct rank_cand *c = &r->c[i];
         c->bits |= author_shape(m, c, site, title) | page_bits(m);
         c->bits |= (c->votes >= 2 ? RANK(A_VOTES_2) : 0) | (c->votes >= 3 ? RANK(A_VOTES_3) : 0) |
-                   (visible > 6 ? RANK(A_CROWD) : 0) | (r->n == 1 ? RANK(A_ALONE) : 0) | (any_declared ? 0 : RANK(A_UNDECLARED));
+                   (visible > 6 ? RANK(A_CROWD) : 0) | (r->n == 1 ? RANK(A_ALONE) : 0) |
+                   (any_declared ? 0 : RANK(A_UNDECLARED));
         if (m->forum)
             c->bits |= (c->bits & (RANK(A_FIRST) | RANK(A_FIRST_USER)) ? RANK(A_FORUM_FIRST) : 0) |
                        (c->bits & RANK(A_LD_ARTICLE) ? RANK(A_FORUM_LD) : 0) |
                        (c->bits & RANK(A_ONE_WORD) ? RANK(A_FORUM_WORD) : 0);
         if (c->names.n > 1 && c->votes > 1 && (c->bits & RANK(A_PERSON)))
             c->bits |= RANK(A_JOINED);
-        if ((c->bits & RANK(A_BY)) && !(c->bits & (RANK(A_BYLINE) | RANK(A_PROFILE) | RANK(A_MICRO) | declared)))
+        if ((c->bits & RANK(A_BY)) &&
+            !(c->bits & (RANK(A_BYLINE) | RANK(A_PROFILE) | RANK(A_MICRO) | declared)))
             c->bits |= RANK(A_TEXT_ONLY);
         for (uint32_t k = 0; k < r->n; k++) {
             if (k == i || r->c[k].norm.n == c->norm.n)
@@ -415,7 +448,8 @@ void author_choose(struct meta *m)
     const struct rank_cand *best = rank_choose(r, rank_author_weights, 0);
     if (!best)
         return;
-    for (uint32_t i = 0; i < r->n; i++) { /* a link to one of several people, whom the byline names together */
+    for (uint32_t i = 0; i < r->n;
+         i++) { /* a link to one of several people, whom the byline names together */
         const struct rank_cand *c = &r->c[i];
         if ((c->bits & RANK(A_JOINED)) && best->names.n == 1 && c->norm.n > best->norm.n &&
             memcmp(c->norm.p, best->norm.p, best->norm.n) == 0)

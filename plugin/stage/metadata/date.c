@@ -93,7 +93,10 @@ static int set_day(struct date *d, uint32_t y, uint32_t mo, uint32_t day)
 {
     if (y < 1000 || y > 2999 || mo < 1 || mo > 12 || day > (uint32_t)month_days((int)y, (int)mo))
         return 0;
-    *d = (struct date){ .y = (int16_t)y, .mo = (int8_t)mo, .d = (int8_t)day, .offset = DATE_LOCAL,
+    *d = (struct date){ .y = (int16_t)y,
+                        .mo = (int8_t)mo,
+                        .d = (int8_t)day,
+                        .offset = DATE_LOCAL,
                         .precision = day ? DATE_DAY : DATE_MONTH };
     return 1;
 }
@@ -125,7 +128,8 @@ static uint32_t form_year_first(const struct token *t, struct date *d, int struc
 
     if (!is_year(t) || !(sep == '-' || sep == '/' || sep == '.') || !is_num(&t[2], 1, 2))
         return 0;
-    if (t[3].kind == sep && is_num(&t[4], 1, 2) && set_day(d, t[0].value, t[2].value, t[4].value) && t[4].value)
+    if (t[3].kind == sep && is_num(&t[4], 1, 2) && set_day(d, t[0].value, t[2].value, t[4].value) &&
+        t[4].value)
         return 5;
     if (structured && sep == '-' && t[3].kind == 0 && set_day(d, t[0].value, t[2].value, 0))
         return 3;
@@ -137,8 +141,8 @@ static uint32_t form_year_last(const struct token *t, struct date *d, enum date_
 {
     char sep = t[1].kind;
 
-    if (!is_num(t, 1, 2) || !(sep == '/' || sep == '.' || sep == '-') || !is_num(&t[2], 1, 2) || t[3].kind != sep ||
-        !is_year(&t[4]))
+    if (!is_num(t, 1, 2) || !(sep == '/' || sep == '.' || sep == '-') || !is_num(&t[2], 1, 2) ||
+        t[3].kind != sep || !is_year(&t[4]))
         return 0;
     uint32_t a = t[0].value, b = t[2].value, y = t[4].value;
     int month_first = b > 12 || (order == DATE_MONTH_FIRST && a <= 12 && sep != '.');
@@ -150,7 +154,8 @@ static uint32_t form_year_last(const struct token *t, struct date *d, enum date_
 /* 2025年4月7日, 2025년 4월 7일 */
 static uint32_t form_signs(const struct token *t, struct date *d)
 {
-    if (!is_year(t) || !is_word(&t[1], WORD_YEAR_SIGN) || !is_num(&t[2], 1, 2) || !is_word(&t[3], WORD_MONTH_SIGN))
+    if (!is_year(t) || !is_word(&t[1], WORD_YEAR_SIGN) || !is_num(&t[2], 1, 2) ||
+        !is_word(&t[3], WORD_MONTH_SIGN))
         return 0;
     if (is_num(&t[4], 1, 2) && is_word(&t[5], WORD_DAY_SIGN) && t[4].value &&
         set_day(d, t[0].value, t[2].value, t[4].value))
@@ -241,7 +246,8 @@ static uint32_t read_offset(const struct token *t, struct date *d)
         utc = 1;
         i = 1;
     }
-    if ((t[i].kind == '+' || t[i].kind == '-') && t[i + 1].kind == '0' && !t[i + 1].space && (utc || !t[i].space || t[i + 1].digits == 4)) {
+    if ((t[i].kind == '+' || t[i].kind == '-') && t[i + 1].kind == '0' && !t[i + 1].space &&
+        (utc || !t[i].space || t[i + 1].digits == 4)) {
         const struct token *h = &t[i + 1];
         int hours = -1, minutes = 0;
         uint32_t used = 0;
@@ -284,13 +290,15 @@ static uint32_t read_time(const struct token *t, struct date *d)
         return 0;
     int h = (int)t[i].value, mi = 0, s = -1, half = 0;
     uint32_t j = i + 1;
-    if ((t[j].kind == ':' || is_word(&t[j], WORD_HOUR)) && !t[j].space && is_num(&t[j + 1], 2, 2) && t[j + 1].value < 60) {
+    if ((t[j].kind == ':' || is_word(&t[j], WORD_HOUR)) && !t[j].space && is_num(&t[j + 1], 2, 2) &&
+        t[j + 1].value < 60) {
         mi = (int)t[j + 1].value;
         j += 2;
         if (t[j].kind == ':' && is_num(&t[j + 1], 2, 2) && t[j + 1].value < 61) {
             s = (int)t[j + 1].value;
             j += 2;
-            if ((t[j].kind == '.' || t[j].kind == ',') && !t[j].space && t[j + 1].kind == '0' && !t[j + 1].space)
+            if ((t[j].kind == '.' || t[j].kind == ',') && !t[j].space && t[j + 1].kind == '0' &&
+                !t[j + 1].space)
                 j += 2; /* fractions */
         }
         half = 1;
@@ -326,14 +334,15 @@ static uint32_t read_date(const struct token *t, struct date *d, enum date_order
     uint32_t n = 0;
 
     if (t->kind == '0') {
-        (void)((n = form_year_first(t, d, structured)) || (n = form_year_last(t, d, order)) || (n = form_signs(t, d)) ||
-               (n = form_day_month(t, d)) || (n = form_year_month(t, d)));
+        (void)((n = form_year_first(t, d, structured)) || (n = form_year_last(t, d, order)) ||
+               (n = form_signs(t, d)) || (n = form_day_month(t, d)) || (n = form_year_month(t, d)));
     } else if (t->kind == 'a') {
         n = form_month_day(t, d);
     }
     if (!n)
         return 0;
-    if (t[n].kind == '0' && !t[n].space && d->precision == DATE_DAY && !structured && !is_word(&t[n - 1], WORD_DAY_SIGN))
+    if (t[n].kind == '0' && !t[n].space && d->precision == DATE_DAY && !structured &&
+        !is_word(&t[n - 1], WORD_DAY_SIGN))
         return 0; /* 2025-04-0712: a number, no date */
     if (d->precision == DATE_DAY)
         n += read_time(&t[n], d);
@@ -343,9 +352,9 @@ static uint32_t read_date(const struct token *t, struct date *d, enum date_order
 int date_hint(const char *p, size_t n)
 {
     for (size_t i = 0; i + 4 <= n; i++) {
-        if (((p[i] == '2' && p[i + 1] == '0') || (p[i] == '1' && p[i + 1] == '9')) && p[i + 2] >= '0' && p[i + 2] <= '9' &&
-            p[i + 3] >= '0' && p[i + 3] <= '9' && !(i + 4 < n && p[i + 4] >= '0' && p[i + 4] <= '9') &&
-            !(i && p[i - 1] >= '0' && p[i - 1] <= '9'))
+        if (((p[i] == '2' && p[i + 1] == '0') || (p[i] == '1' && p[i + 1] == '9')) && p[i + 2] >= '0' &&
+            p[i + 2] <= '9' && p[i + 3] >= '0' && p[i + 3] <= '9' &&
+            !(i + 4 < n && p[i + 4] >= '0' && p[i + 4] <= '9') && !(i && p[i - 1] >= '0' && p[i - 1] <= '9'))
             return 1;
     }
     return 0;
@@ -359,7 +368,8 @@ size_t date_find(const char *p, size_t n, enum date_order order, struct date *re
         return 0;
     for (uint32_t i = 0; i < ts.n; i++) {
         const struct token *t = &ts.t[i];
-        if (t->kind == '0' && i && !t->space && strchr("/.-:$#+", ts.t[i - 1].kind) && i >= 2 && ts.t[i - 2].kind == '0')
+        if (t->kind == '0' && i && !t->space && strchr("/.-:$#+", ts.t[i - 1].kind) && i >= 2 &&
+            ts.t[i - 2].kind == '0')
             continue; /* the middle of a longer number, version or range */
         if (t->kind == '0' && i && !t->space && ts.t[i - 1].kind == '$')
             continue;
@@ -367,8 +377,8 @@ size_t date_find(const char *p, size_t n, enum date_order order, struct date *re
         if (used && ret->precision == DATE_MONTH && t->kind == 'a' && i && is_num(&ts.t[i - 1], 1, 2))
             continue; /* "31 April 2025": a day that can't be, no month */
         const struct token *next = t + used;
-        if (used && t->kind == '0' && ret->precision == DATE_DAY && next->kind && strchr("./-", next->kind) && !next->space &&
-            next[1].kind == '0' && !next[1].space)
+        if (used && t->kind == '0' && ret->precision == DATE_DAY && next->kind && strchr("./-", next->kind) &&
+            !next->space && next[1].kind == '0' && !next[1].space)
             continue; /* "1.2.2024.7": a version */
         if (used) {
             *ret_start = t->start;
@@ -392,9 +402,14 @@ static int from_epoch(int64_t sec, struct date *d)
     mp = (5 * doy + 2) / 153;
     int mo = (int)(mp < 10 ? mp + 3 : mp - 9);
     int y = (int)(yoe + era * 400 + (mo <= 2));
-    *d = (struct date){ .y = (int16_t)y, .mo = (int8_t)mo, .d = (int8_t)(doy - (153 * mp + 2) / 5 + 1),
-                        .h = (int8_t)(rest / 3600), .mi = (int8_t)(rest / 60 % 60), .s = (int8_t)(rest % 60),
-                        .offset = DATE_Z, .precision = DATE_SECOND };
+    *d = (struct date){ .y = (int16_t)y,
+                        .mo = (int8_t)mo,
+                        .d = (int8_t)(doy - (153 * mp + 2) / 5 + 1),
+                        .h = (int8_t)(rest / 3600),
+                        .mi = (int8_t)(rest / 60 % 60),
+                        .s = (int8_t)(rest % 60),
+                        .offset = DATE_Z,
+                        .precision = DATE_SECOND };
     return 1;
 }
 
@@ -410,7 +425,8 @@ static int parse_compact(const char *p, size_t n, struct date *ret)
         return from_epoch(k == 13 ? v / 1000 : v, ret);
     if ((k == 8 || (k == 14 && n == 14)) && (n == k || p[k] == 'T')) {
         int64_t day = k == 14 ? v / 1000000 : v, time = k == 14 ? v % 1000000 : 0;
-        if (!set_day(ret, (uint32_t)(day / 10000), (uint32_t)(day / 100 % 100), (uint32_t)(day % 100)) || !ret->d)
+        if (!set_day(ret, (uint32_t)(day / 10000), (uint32_t)(day / 100 % 100), (uint32_t)(day % 100)) ||
+            !ret->d)
             return 0;
         if (k == 8 && n >= 15 && p[k] == 'T') {
             for (size_t i = 9; i < 15; i++) {

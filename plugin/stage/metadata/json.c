@@ -94,8 +94,12 @@ static struct json_node *json_add(struct json *j, int type, uint32_t parent, uin
     if (j->n == j->max)
         return NULL;
     struct json_node *x = &j->node[j->n];
-    *x = (struct json_node){ .type = (uint8_t)type, .depth = (uint8_t)depth, .parent = parent, .end = j->n + 1,
-                             .key = key, .val = val };
+    *x = (struct json_node){ .type = (uint8_t)type,
+                             .depth = (uint8_t)depth,
+                             .parent = parent,
+                             .end = j->n + 1,
+                             .key = key,
+                             .val = val };
     j->n++;
     return x;
 }
@@ -116,7 +120,8 @@ void json_read(struct json *j, str text, uint32_t depth_max)
         int in_object = depth && j->node[parent].type == JSON_OBJECT;
         char c = *r.p;
         if (c == '{' || c == '[') {
-            if (depth == depth_max || !json_add(j, c == '{' ? JSON_OBJECT : JSON_ARRAY, parent, depth, key, none))
+            if (depth == depth_max ||
+                !json_add(j, c == '{' ? JSON_OBJECT : JSON_ARRAY, parent, depth, key, none))
                 break;
             open[depth++] = parent = j->n - 1;
             key = none;
@@ -187,7 +192,9 @@ static uint32_t hex4(const char *p, const char *end)
         return UINT32_MAX;
     for (int i = 0; i < 4; i++) {
         char c = p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        int d = c >= '0' && c <= '9'                 ? c - '0'
+                : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                     : -1;
         if (d < 0)
             return UINT32_MAX;
         v = v << 4 | (uint32_t)d;

@@ -51,7 +51,8 @@ uint32_t jsonld_resolve(const struct json *j, uint32_t i)
     str want = j->node[id].val;
     uint32_t looked = 0;
     for (uint32_t k = 0; k < j->n && looked < 4000; k++) {
-        if (j->node[k].type != JSON_STRING || j->node[k].key.n != 3 || memcmp(j->node[k].key.p, "@id", 3) != 0)
+        if (j->node[k].type != JSON_STRING || j->node[k].key.n != 3 ||
+            memcmp(j->node[k].key.p, "@id", 3) != 0)
             continue;
         looked++;
         uint32_t o = j->node[k].parent;
@@ -81,26 +82,40 @@ str jsonld_name(struct meta *m, const struct json *j, uint32_t i, size_t max)
     return (str){ "", 0 };
 }
 
+/* clang-format off */
 static const char *const articles[] = {
-    "Article", "NewsArticle", "BlogPosting", "TechArticle", "ScholarlyArticle", "Report", "LiveBlogPosting",
-    "SocialMediaPosting", "DiscussionForumPosting", "AnalysisNewsArticle", "OpinionNewsArticle", "ReportageNewsArticle",
-    "BackgroundNewsArticle", "ReviewNewsArticle", "AdvertiserContentArticle", "SatiricalArticle", "MedicalScholarlyArticle",
-    "Question", "CreativeWork", "HowTo", "Blog Posting", "Guide", "APIReference", "LearningResource", "Chapter", "Book", NULL
+    "Article", "NewsArticle", "BlogPosting", "TechArticle", "ScholarlyArticle", "Report",
+    "LiveBlogPosting", "SocialMediaPosting", "DiscussionForumPosting", "AnalysisNewsArticle",
+    "OpinionNewsArticle", "ReportageNewsArticle", "BackgroundNewsArticle", "ReviewNewsArticle",
+    "AdvertiserContentArticle", "SatiricalArticle", "MedicalScholarlyArticle", "Question",
+    "CreativeWork", "HowTo", "Blog Posting", "Guide", "APIReference", "LearningResource", "Chapter",
+    "Book", NULL
 };
-static const char *const pages[] = { "WebPage", "CollectionPage", "ItemPage", "AboutPage", "ContactPage", "FAQPage",
-                                     "QAPage", "ProfilePage", "MedicalWebPage", "SearchResultsPage", "CheckoutPage", NULL };
-static const char *const things[] = { "Product", "ProductGroup", "Recipe", "Event", "JobPosting", "VideoObject", "Course",
-                                      "SoftwareApplication", "MobileApplication", "WebApplication", "Movie", "Service",
-                                      "LocalBusiness", "Dataset", "PodcastEpisode", "MusicEvent", "Review", NULL };
+/* clang-format on */
+static const char *const pages[] = { "WebPage",        "CollectionPage",    "ItemPage",     "AboutPage",
+                                     "ContactPage",    "FAQPage",           "QAPage",       "ProfilePage",
+                                     "MedicalWebPage", "SearchResultsPage", "CheckoutPage", NULL };
+/* clang-format off */
+static const char *const things[] = {
+    "Product", "ProductGroup", "Recipe", "Event", "JobPosting", "VideoObject", "Course",
+    "SoftwareApplication", "MobileApplication", "WebApplication", "Movie", "Service", "LocalBusiness",
+    "Dataset", "PodcastEpisode", "MusicEvent", "Review", NULL
+};
+/* clang-format on */
 
 /* Does the object lie in a part that speaks of something else? */
 static int is_aside(const struct json *j, uint32_t i)
 {
-    static const char *const keys[] = { "comment", "review", "reviews", "itemListElement", "hasPart", "isRelatedTo",
-        "isSimilarTo", "relatedLink", "mentions", "suggestedAnswer", "acceptedAnswer", "publisher", "isPartOf",
-        "author", "blogPost", "citation", "about", "hasVariant", "step", "subjectOf", "potentialAction",
-        "itemReviewed", "makesOffer", "recordedIn", "blogPosts", "hasOfferCatalog", "containsPlace", "partOfSeries",
-        "sharedContent", "significantLink", "worksFor", "department", NULL };
+    /* clang-format off */
+    static const char *const keys[] = {
+        "comment", "review", "reviews", "itemListElement", "hasPart", "isRelatedTo", "isSimilarTo",
+        "relatedLink", "mentions", "suggestedAnswer", "acceptedAnswer", "publisher", "isPartOf",
+        "author", "blogPost", "citation", "about", "hasVariant", "step", "subjectOf",
+        "potentialAction", "itemReviewed", "makesOffer", "recordedIn", "blogPosts", "hasOfferCatalog",
+        "containsPlace", "partOfSeries", "sharedContent", "significantLink", "worksFor", "department",
+        NULL
+    };
+    /* clang-format on */
 
     for (int up = 0; up < META_JSON_DEPTH && i < j->n; up++, i = j->node[i].parent) {
         str key = j->node[i].key;
@@ -111,7 +126,8 @@ static int is_aside(const struct json *j, uint32_t i)
     return 0;
 }
 
-static void note_value(struct meta *m, const struct json *j, uint32_t o, const char *key, int what, uint32_t bits, size_t max)
+static void note_value(struct meta *m, const struct json *j, uint32_t o, const char *key, int what,
+                       uint32_t bits, size_t max)
 {
     str s = jsonld_name(m, j, json_get(j, o, key), max);
 
@@ -152,7 +168,8 @@ static void note_keywords(struct meta *m, const struct json *j, uint32_t v)
         return;
     }
     uint32_t n = 0;
-    for (uint32_t k = v + 1; j->node[v].type == JSON_ARRAY && k < j->node[v].end && n < META_TAGS_MAX; k = j->node[k].end, n++) {
+    for (uint32_t k = v + 1; j->node[v].type == JSON_ARRAY && k < j->node[v].end && n < META_TAGS_MAX;
+         k = j->node[k].end, n++) {
         str s = jsonld_name(m, j, k, META_NAME_MAX);
         if (s.n)
             meta_note(m, W_TAG, HOW_JSON_LD, 0, TROMMEL_NONE, s);

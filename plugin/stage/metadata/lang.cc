@@ -17,8 +17,11 @@ extern "C" int lang_detect(const char *text, size_t n, char *ret)
     if (!reliable || languages[0] == CLD2::UNKNOWN_LANGUAGE || percent[0] < 60)
         return 0;
     const char *code = CLD2::LanguageCode(languages[0]);
-    static const struct { const char *from, *to; } renamed[] = {
-        { "iw", "he" }, { "jw", "jv" }, { "zh-Hant", "zh-Hant" }, { "zh", "zh" }, { "no", "nb" }, { "mo", "ro" },
+    static const struct {
+        const char *from, *to;
+    } renamed[] = {
+        { "iw", "he" }, { "jw", "jv" }, { "zh-Hant", "zh-Hant" },
+        { "zh", "zh" }, { "no", "nb" }, { "mo", "ro" },
     };
     for (const auto &r : renamed)
         if (std::strcmp(code, r.from) == 0)

@@ -17,10 +17,13 @@ static const trommel_port needs[] = {
     { "layout.type", TROMMEL_T_STR, TROMMEL_PORT_OPTIONAL },
 };
 
+/* clang-format off */
 enum {
-    PUT_TITLE, PUT_AUTHORS, PUT_PUBLISHED, PUT_MODIFIED, PUT_SITE, PUT_DESC, PUT_TAGS, PUT_SECTION, PUT_IMAGE, PUT_CANONICAL,
-    PUT_LANG, PUT_LICENSE, PUT_PRODUCT, PUT_RECIPE, PUT_EVENT, PUT_JOB, PUT_VIDEO, PUT_SOURCE, PUT_CONTENT_LANG
+    PUT_TITLE, PUT_AUTHORS, PUT_PUBLISHED, PUT_MODIFIED, PUT_SITE, PUT_DESC, PUT_TAGS, PUT_SECTION,
+    PUT_IMAGE, PUT_CANONICAL, PUT_LANG, PUT_LICENSE, PUT_PRODUCT, PUT_RECIPE, PUT_EVENT, PUT_JOB,
+    PUT_VIDEO, PUT_SOURCE, PUT_CONTENT_LANG
 };
+/* clang-format on */
 static const trommel_port provides[] = {
     { "meta.title", TROMMEL_T_STR, TROMMEL_PORT_RECORD },
     { "meta.authors", TROMMEL_T_MSGPACK, TROMMEL_PORT_RECORD },
@@ -209,7 +212,9 @@ static str cut_to_char(str s, size_t max)
 
 static void languages(struct meta *m, str *ret_content)
 {
-    static const uint8_t hows[] = { HOW_HTML_LANG, HOW_META, HOW_HEADER, HOW_JSON_LD, HOW_OPENGRAPH, HOW_COUNT };
+    static const uint8_t hows[] = {
+        HOW_HTML_LANG, HOW_META, HOW_HEADER, HOW_JSON_LD, HOW_OPENGRAPH, HOW_COUNT
+    };
     char code[16];
     int given = m->content.n > 0;
     str sample = given ? m->content : sample_text(m), declared = { "", 0 };
@@ -244,9 +249,11 @@ static void languages(struct meta *m, str *ret_content)
 
 static void simple_fields(struct meta *m)
 {
-    static const uint8_t desc[] = { HOW_OPENGRAPH, HOW_META, HOW_JSON_LD, HOW_TWITTER, HOW_MICRODATA, HOW_COUNT };
+    static const uint8_t desc[] = { HOW_OPENGRAPH, HOW_META,      HOW_JSON_LD,
+                                    HOW_TWITTER,   HOW_MICRODATA, HOW_COUNT };
     static const uint8_t section[] = { HOW_OPENGRAPH, HOW_JSON_LD, HOW_META, HOW_MICRODATA, HOW_COUNT };
-    static const uint8_t image[] = { HOW_OPENGRAPH, HOW_TWITTER, HOW_JSON_LD, HOW_META, HOW_MICRODATA, HOW_LINK, HOW_COUNT };
+    static const uint8_t image[] = { HOW_OPENGRAPH, HOW_TWITTER, HOW_JSON_LD, HOW_META,
+                                     HOW_MICRODATA, HOW_LINK,    HOW_COUNT };
     static const uint8_t canonical[] = { HOW_LINK, HOW_OPENGRAPH, HOW_COUNT };
     static const uint8_t license[] = { HOW_LINK, HOW_REL, HOW_META, HOW_JSON_LD, HOW_COUNT };
 
@@ -267,8 +274,10 @@ static void simple_fields(struct meta *m)
 /* Day or month first in 04/07/2025: the language and the country of the host tell. */
 static enum date_order order_of(struct meta *m)
 {
-    static const char *const day_first[] = { ".uk", ".au", ".nz", ".ie", ".in", ".za", ".sg", ".my", ".eu", ".de", ".fr", ".es",
-        ".it", ".nl", ".br", ".mx", ".ar", ".pt", ".pl", ".ru", ".be", ".ch", ".at", ".dk", ".no", ".fi", ".gr", ".tr", NULL };
+    static const char *const day_first[] = { ".uk", ".au", ".nz", ".ie", ".in", ".za", ".sg", ".my",
+                                             ".eu", ".de", ".fr", ".es", ".it", ".nl", ".br", ".mx",
+                                             ".ar", ".pt", ".pl", ".ru", ".be", ".ch", ".at", ".dk",
+                                             ".no", ".fi", ".gr", ".tr", NULL };
 
     for (const char *const *d = day_first; *d; d++) {
         size_t k = strlen(*d);
@@ -281,9 +290,10 @@ static enum date_order order_of(struct meta *m)
         if (x->kind != TROMMEL_NODE_ELEMENT || x->tag != TROMMEL_TAG_HTML)
             continue;
         str lang = node_attr(m->dom, x, TROMMEL_A_LANG);
-        if (lang.p && lang.n && !(str_starts(lang, "en") && !str_starts(lang, "en-gb") && !str_starts(lang, "en-au") &&
-                                  !str_starts(lang, "en-in") && !str_starts(lang, "en-ie") && !str_starts(lang, "en-nz") &&
-                                  !str_starts(lang, "en-za") && !str_starts(lang, "en_gb")))
+        if (lang.p && lang.n &&
+            !(str_starts(lang, "en") && !str_starts(lang, "en-gb") && !str_starts(lang, "en-au") &&
+              !str_starts(lang, "en-in") && !str_starts(lang, "en-ie") && !str_starts(lang, "en-nz") &&
+              !str_starts(lang, "en-za") && !str_starts(lang, "en_gb")))
             return DATE_DAY_FIRST;
     }
     return DATE_MONTH_FIRST;
@@ -335,7 +345,8 @@ static void begin(struct meta *m, trommel_page *page)
         m->fetched.y = 0;
     if (the_host->get(page, NEED_TEXT, &v) == TROMMEL_OK && v.type == TROMMEL_T_STR)
         m->content = (str){ v.u.p, (size_t)v.n };
-    if (the_host->get(page, NEED_NODES, &v) == TROMMEL_OK && v.type == TROMMEL_T_NODE_U8 && v.n == m->dom->n_nodes)
+    if (the_host->get(page, NEED_NODES, &v) == TROMMEL_OK && v.type == TROMMEL_T_NODE_U8 &&
+        v.n == m->dom->n_nodes)
         m->content_node = v.u.p;
     m->order = order_of(m);
     if (the_host->meta(page, TROMMEL_META_HEADER, str_z("content-language"), &s) == TROMMEL_OK && s.n < 40)
@@ -378,12 +389,18 @@ static void put_source(struct meta *m)
         const char *field;
         int what, there;
     } rows[] = {
-        { "title", W_TITLE, m->title.n > 0 },         { "authors", W_AUTHOR, m->authors.n > 0 },
-        { "published", W_PUBLISHED, m->published.n > 0 }, { "modified", W_MODIFIED, m->modified.n > 0 },
-        { "site_name", W_SITE, m->site.n > 0 },       { "description", W_DESC, m->desc.n > 0 },
-        { "tags", W_TAG, m->tags.n > 0 },             { "section", W_SECTION, m->section.n > 0 },
-        { "image", W_IMAGE, m->image.n > 0 },         { "canonical", W_URL, m->canonical.n > 0 },
-        { "lang", W_LANG, m->lang.n > 0 },            { "license", W_LICENSE, m->license.n > 0 },
+        { "title", W_TITLE, m->title.n > 0 },
+        { "authors", W_AUTHOR, m->authors.n > 0 },
+        { "published", W_PUBLISHED, m->published.n > 0 },
+        { "modified", W_MODIFIED, m->modified.n > 0 },
+        { "site_name", W_SITE, m->site.n > 0 },
+        { "description", W_DESC, m->desc.n > 0 },
+        { "tags", W_TAG, m->tags.n > 0 },
+        { "section", W_SECTION, m->section.n > 0 },
+        { "image", W_IMAGE, m->image.n > 0 },
+        { "canonical", W_URL, m->canonical.n > 0 },
+        { "lang", W_LANG, m->lang.n > 0 },
+        { "license", W_LICENSE, m->license.n > 0 },
     };
     unsigned char buf[512];
     struct pack k = { .p = buf, .max = sizeof buf };

@@ -6,8 +6,21 @@
 
 /* 1 to 12 are months. */
 enum {
-    WORD_ORDINAL = 20, WORD_OF, WORD_AT, WORD_AM, WORD_PM, WORD_A, WORD_P, WORD_M, WORD_UTC, WORD_HOUR,
-    WORD_DAY_NAME, WORD_MONTH_NOUN, WORD_YEAR_SIGN, WORD_MONTH_SIGN, WORD_DAY_SIGN
+    WORD_ORDINAL = 20,
+    WORD_OF,
+    WORD_AT,
+    WORD_AM,
+    WORD_PM,
+    WORD_A,
+    WORD_P,
+    WORD_M,
+    WORD_UTC,
+    WORD_HOUR,
+    WORD_DAY_NAME,
+    WORD_MONTH_NOUN,
+    WORD_YEAR_SIGN,
+    WORD_MONTH_SIGN,
+    WORD_DAY_SIGN
 };
 
 /* What a lower-case word means in a date; 0: nothing. */

@@ -9,7 +9,7 @@
 #include "plugin/stage/metadata/text.h"
 #include "plugin/stage/metadata/words.h"
 
-#define LINES_MAX 4000
+#define LINES_MAX  4000
 #define HEAD_LINES 25 /* headline, date, byline lie among these */
 
 static struct {
@@ -130,7 +130,8 @@ static void injection_strip(struct meta *m, uint32_t headline)
             if (!hit)
                 break;
             size_t at = (size_t)(hit - t.p), end = at + words.n;
-            if (at > 0 && !strchr(" \t\"'([|>", hit[-1]) && (unsigned char)hit[-1] < 0x80 && (end == t.n || t.p[end] != '|')) {
+            if (at > 0 && !strchr(" \t\"'([|>", hit[-1]) && (unsigned char)hit[-1] < 0x80 &&
+                (end == t.n || t.p[end] != '|')) {
                 m->injected = words;
                 m->title = rest;
                 return;
@@ -153,7 +154,8 @@ static void date_read(struct meta *m, uint32_t headline)
             continue;
         uint32_t label = words_date_label(str_cut(t, 0, start));
         int whole = text_trim(str_cut(t, 0, start)).n == 0 && t.n - stop < 12;
-        if ((label & (B_LABEL_OTHER)) || (!(label & (B_LABEL_PUB | B_LABEL_MOD)) && !whole) || start > 40 || d.precision < DATE_DAY)
+        if ((label & (B_LABEL_OTHER)) || (!(label & (B_LABEL_PUB | B_LABEL_MOD)) && !whole) || start > 40 ||
+            d.precision < DATE_DAY)
             continue;
         if (m->fetched.y && date_days(&d) > date_days(&m->fetched) + 2)
             continue;

@@ -28,7 +28,8 @@ struct rank {
 
 /* The best candidate.  NULL when none beats "none": has a score above 0, or one of the `sure` bits. */
 const struct rank_cand *rank_choose(const struct rank *r, const float weights[RANK_BITS], uint64_t sure);
-extern const float rank_title_weights[RANK_BITS], rank_author_weights[RANK_BITS], rank_date_weights[RANK_BITS];
+extern const float rank_title_weights[RANK_BITS], rank_author_weights[RANK_BITS],
+    rank_date_weights[RANK_BITS];
 /* Training looks at candidates through this; NULL otherwise. */
 extern void (*rank_trace)(const struct meta *, const struct rank *);
 #endif

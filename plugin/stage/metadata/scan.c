@@ -14,8 +14,8 @@ struct scan {
     struct meta *m;
     const trommel_dom *dom;
     uint32_t region[META_DEPTH_MAX];
-    str before;           /* the text node before this one */
-    uint32_t by_node;     /* where a byline's opening stood alone, or TROMMEL_NONE */
+    str before;       /* the text node before this one */
+    uint32_t by_node; /* where a byline's opening stood alone, or TROMMEL_NONE */
     int by_strong;
     uint32_t n_class, n_h2, n_logo, n_link_author, n_text_dates, n_tags_boxes;
     str ld[SCRIPTS_MAX];
@@ -25,7 +25,8 @@ struct scan {
 
 /* The attributes that are read, fetched in one go. */
 struct attrs {
-    str cls, id, href, rel, itemprop, itemtype, content, property, name, datetime, role, type, date, lang, title, alt;
+    str cls, id, href, rel, itemprop, itemtype, content, property, name, datetime, role, type, date, lang,
+        title, alt;
     int hidden;
 };
 
@@ -36,27 +37,71 @@ static void attrs_read(const trommel_dom *dom, const trommel_node *x, struct att
         const trommel_attr *at = TROMMEL_ATTR(dom, x->attr + i);
         str v = { dom->strs + at->val, at->val_n };
         switch (at->key) {
-        case TROMMEL_A_CLASS: a->cls = v; break;
-        case TROMMEL_A_ID: a->id = v; break;
-        case TROMMEL_A_HREF: a->href = v; break;
-        case TROMMEL_A_REL: a->rel = v; break;
-        case TROMMEL_A_ITEMPROP: a->itemprop = v; break;
-        case TROMMEL_A_ITEMTYPE: a->itemtype = v; break;
-        case TROMMEL_A_CONTENT: a->content = v; break;
-        case TROMMEL_A_PROPERTY: a->property = v; break;
-        case TROMMEL_A_NAME: a->name = v; break;
-        case TROMMEL_A_HTTP_EQUIV: if (!a->name.n) a->name = v; break;
-        case TROMMEL_A_DATETIME: a->datetime = v; break;
-        case TROMMEL_A_ROLE: a->role = v; break;
-        case TROMMEL_A_TYPE: a->type = v; break;
-        case TROMMEL_A_LANG: case TROMMEL_A_XML_LANG: if (!a->lang.n) a->lang = v; break;
-        case TROMMEL_A_TITLE: a->title = v; break;
-        case TROMMEL_A_ALT: a->alt = v; break;
-        case TROMMEL_A_DATA_DATE: case TROMMEL_A_DATA_TIME: case TROMMEL_A_DATA_TIMESTAMP:
-        case TROMMEL_A_DATA_PUBLISHED: case TROMMEL_A_DATA_DATETIME: case TROMMEL_A_DATA_PUBDATE:
-        case TROMMEL_A_DATA_UTIME: a->date = v; break;
-        case TROMMEL_A_HIDDEN: a->hidden = 1; break;
-        default: break;
+        case TROMMEL_A_CLASS:
+            a->cls = v;
+            break;
+        case TROMMEL_A_ID:
+            a->id = v;
+            break;
+        case TROMMEL_A_HREF:
+            a->href = v;
+            break;
+        case TROMMEL_A_REL:
+            a->rel = v;
+            break;
+        case TROMMEL_A_ITEMPROP:
+            a->itemprop = v;
+            break;
+        case TROMMEL_A_ITEMTYPE:
+            a->itemtype = v;
+            break;
+        case TROMMEL_A_CONTENT:
+            a->content = v;
+            break;
+        case TROMMEL_A_PROPERTY:
+            a->property = v;
+            break;
+        case TROMMEL_A_NAME:
+            a->name = v;
+            break;
+        case TROMMEL_A_HTTP_EQUIV:
+            if (!a->name.n)
+                a->name = v;
+            break;
+        case TROMMEL_A_DATETIME:
+            a->datetime = v;
+            break;
+        case TROMMEL_A_ROLE:
+            a->role = v;
+            break;
+        case TROMMEL_A_TYPE:
+            a->type = v;
+            break;
+        case TROMMEL_A_LANG:
+        case TROMMEL_A_XML_LANG:
+            if (!a->lang.n)
+                a->lang = v;
+            break;
+        case TROMMEL_A_TITLE:
+            a->title = v;
+            break;
+        case TROMMEL_A_ALT:
+            a->alt = v;
+            break;
+        case TROMMEL_A_DATA_DATE:
+        case TROMMEL_A_DATA_TIME:
+        case TROMMEL_A_DATA_TIMESTAMP:
+        case TROMMEL_A_DATA_PUBLISHED:
+        case TROMMEL_A_DATA_DATETIME:
+        case TROMMEL_A_DATA_PUBDATE:
+        case TROMMEL_A_DATA_UTIME:
+            a->date = v;
+            break;
+        case TROMMEL_A_HIDDEN:
+            a->hidden = 1;
+            break;
+        default:
+            break;
         }
     }
 }
@@ -64,15 +109,24 @@ static void attrs_read(const trommel_dom *dom, const trommel_node *x, struct att
 static uint32_t tag_region(uint32_t tag)
 {
     switch (tag) {
-    case TROMMEL_TAG_NAV: return R_NAV;
-    case TROMMEL_TAG_ASIDE: return R_ASIDE;
-    case TROMMEL_TAG_FOOTER: return R_FOOTER;
-    case TROMMEL_TAG_HEADER: return R_HEADER;
-    case TROMMEL_TAG_ARTICLE: return R_ARTICLE;
-    case TROMMEL_TAG_MAIN: return R_MAIN;
-    case TROMMEL_TAG_A: return R_LINK;
-    case TROMMEL_TAG_ADDRESS: return R_META;
-    default: return 0;
+    case TROMMEL_TAG_NAV:
+        return R_NAV;
+    case TROMMEL_TAG_ASIDE:
+        return R_ASIDE;
+    case TROMMEL_TAG_FOOTER:
+        return R_FOOTER;
+    case TROMMEL_TAG_HEADER:
+        return R_HEADER;
+    case TROMMEL_TAG_ARTICLE:
+        return R_ARTICLE;
+    case TROMMEL_TAG_MAIN:
+        return R_MAIN;
+    case TROMMEL_TAG_A:
+        return R_LINK;
+    case TROMMEL_TAG_ADDRESS:
+        return R_META;
+    default:
+        return 0;
     }
 }
 
@@ -98,10 +152,11 @@ static uint32_t own_region(struct scan *s, const trommel_node *x, uint32_t i, co
     if (a->hidden)
         r |= R_HIDDEN;
     if (x->tag == TROMMEL_TAG_ARTICLE || x->tag == TROMMEL_TAG_MAIN)
-        r &= ~(R_DATE | R_TAGS | R_TITLE | R_AUTHOR | R_USER | R_META | R_CRUMB | R_LOGO | R_BIO | R_PUB | R_UPDATED | R_COPY |
-               R_HEADER | R_NAV | R_ASIDE | R_FOOTER | R_AD);
+        r &= ~(R_DATE | R_TAGS | R_TITLE | R_AUTHOR | R_USER | R_META | R_CRUMB | R_LOGO | R_BIO | R_PUB |
+               R_UPDATED | R_COPY | R_HEADER | R_NAV | R_ASIDE | R_FOOTER | R_AD);
     if (size > 60)
-        r &= ~(R_AUTHOR | R_DATE | R_TITLE | R_META | R_LOGO | R_CRUMB | R_COPY | R_USER | R_PUB | R_UPDATED | R_BIO | R_SITE);
+        r &= ~(R_AUTHOR | R_DATE | R_TITLE | R_META | R_LOGO | R_CRUMB | R_COPY | R_USER | R_PUB | R_UPDATED |
+               R_BIO | R_SITE);
     if (size > 300)
         r &= ~R_TAGS;
     if (size > n / 2 && n > 200)
@@ -125,7 +180,8 @@ static void on_meta(struct scan *s, const struct attrs *a)
         if (!row)
             continue;
         size_t max = row->what == W_DESC || row->what == W_TAG || row->what == W_KEYWORDS ? META_DESC_MAX
-                     : row->what == W_TITLE ? META_TITLE_MAX : META_URL_MAX;
+                     : row->what == W_TITLE                                               ? META_TITLE_MAX
+                                                                                          : META_URL_MAX;
         if (row->what == W_COUNT) {
             if (row->bits & B_ARTICLE)
                 s->m->og_article |= str_ieq(a->content, "article") || str_has(a->content, "news");
@@ -137,9 +193,10 @@ static void on_meta(struct scan *s, const struct attrs *a)
         return;
     }
     if (str_ieq(a->name, "generator") &&
-        (str_has(a->content, "discourse") || str_has(a->content, "phpbb") || str_has(a->content, "vbulletin") ||
-         str_has(a->content, "xenforo") || str_has(a->content, "smf") || str_has(a->content, "mybb") ||
-         str_has(a->content, "nodebb") || str_has(a->content, "flarum") || str_has(a->content, "invision")))
+        (str_has(a->content, "discourse") || str_has(a->content, "phpbb") ||
+         str_has(a->content, "vbulletin") || str_has(a->content, "xenforo") || str_has(a->content, "smf") ||
+         str_has(a->content, "mybb") || str_has(a->content, "nodebb") || str_has(a->content, "flarum") ||
+         str_has(a->content, "invision")))
         s->m->forum = 1;
     else if (str_ieq(a->itemprop, "name"))
         return;
@@ -171,9 +228,14 @@ static void on_script(struct scan *s, const trommel_node *x, uint32_t i, const s
 /* Links that lead to a person's page: by one segment of the path, or a query key. */
 static int is_profile(str href)
 {
-    static const char *const parts[] = { "author", "authors", "autor", "autores", "auteur", "action=profile", "by", "bio", "byline",
-        "contributor", "contributors", "experts", "journalist", "people", "person", "profile", "profiles", "staff", "reporters",
-        "team", "user", "users", "u", "member", "members", "member.php", "writer", "writers", "author=", "memberlist.php", NULL };
+    /* clang-format off */
+    static const char *const parts[] = {
+        "author", "authors", "autor", "autores", "auteur", "action=profile", "by", "bio", "byline",
+        "contributor", "contributors", "experts", "journalist", "people", "person", "profile",
+        "profiles", "staff", "reporters", "team", "user", "users", "u", "member", "members",
+        "member.php", "writer", "writers", "author=", "memberlist.php", NULL
+    };
+    /* clang-format on */
 
     if (href.n < 4 || href.n > 300)
         return 0;
@@ -181,7 +243,8 @@ static int is_profile(str href)
         if (href.p[i] != '/' && href.p[i] != '?' && href.p[i] != ';')
             continue;
         size_t end = ++i;
-        while (end < href.n && href.p[end] != '/' && href.p[end] != '?' && href.p[end] != ';' && href.p[end] != '=')
+        while (end < href.n && href.p[end] != '/' && href.p[end] != '?' && href.p[end] != ';' &&
+               href.p[end] != '=')
             end++;
         str part = str_cut(href, i, end < href.n && href.p[end] == '=' ? end + 1 : end);
         i = end - 1;
@@ -194,7 +257,8 @@ static int is_profile(str href)
     return 0;
 }
 
-static struct find *note(struct scan *s, int what, int how, uint32_t bits, uint32_t node, uint32_t region, str val)
+static struct find *note(struct scan *s, int what, int how, uint32_t bits, uint32_t node, uint32_t region,
+                         str val)
 {
     struct find *f = val.n ? meta_note(s->m, what, how, bits, node, val) : NULL;
 
@@ -228,20 +292,27 @@ static void on_time(struct scan *s, uint32_t i, uint32_t region, const struct at
     on_date_value(s, HOW_TIME, bits, i, region, v);
 }
 
-static void on_microdata(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region, const struct attrs *a)
+static void on_microdata(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region,
+                         const struct attrs *a)
 {
     str v = a->content.n ? attr_clean(s, a->content, META_TITLE_MAX) : (str){ NULL, 0 };
     str p = a->itemprop;
 
     if (str_has(p, "datepublished") || str_is(p, "dateCreated") || str_is(p, "uploadDate"))
         on_date_value(s, HOW_MICRODATA, str_has(p, "datepublished") ? B_MAIN_KEY : 0, i, region,
-                      v.n ? v : a->datetime.n ? a->datetime : text_of(s->m, i, 100));
+                      v.n             ? v
+                      : a->datetime.n ? a->datetime
+                                      : text_of(s->m, i, 100));
     else if (str_has(p, "datemodified"))
-        on_date_value(s, HOW_MICRODATA, B_LABEL_MOD, i, region, v.n ? v : a->datetime.n ? a->datetime : text_of(s->m, i, 100));
+        on_date_value(s, HOW_MICRODATA, B_LABEL_MOD, i, region,
+                      v.n             ? v
+                      : a->datetime.n ? a->datetime
+                                      : text_of(s->m, i, 100));
     else if ((str_is(p, "headline") || str_is(p, "name")) && x->tag != TROMMEL_TAG_H1 && s->n_class < 12 &&
              !(region & (R_AUTHOR | R_CRUMB | R_OUTSIDE | R_COMMENT | R_CARD))) {
         s->n_class++;
-        note(s, W_TITLE, HOW_MICRODATA, str_is(p, "headline") ? B_MAIN_KEY : 0, i, region, v.n ? v : text_of(s->m, i, META_TITLE_MAX));
+        note(s, W_TITLE, HOW_MICRODATA, str_is(p, "headline") ? B_MAIN_KEY : 0, i, region,
+             v.n ? v : text_of(s->m, i, META_TITLE_MAX));
     } else if (str_is(p, "keywords")) {
         note(s, W_TAG, HOW_MICRODATA, B_LIST, i, region, v.n ? v : text_of(s->m, i, META_NAME_MAX));
     } else if (str_is(p, "articleSection")) {
@@ -318,7 +389,8 @@ static void on_tags_box(struct scan *s, const trommel_node *x, uint32_t i, uint3
     }
 }
 
-static void on_anchor(struct scan *s, const trommel_node *x, uint32_t i, const struct attrs *a, uint32_t region, uint32_t above)
+static void on_anchor(struct scan *s, const trommel_node *x, uint32_t i, const struct attrs *a,
+                      uint32_t region, uint32_t above)
 {
     if (str_has(a->rel, "tag") && !str_has(a->rel, "vantage") && !(above & R_TAGS) && x->end - i < 20) {
         struct find *f = note(s, W_TAG, HOW_REL, B_WHOLE, x->parent, region, text_of(s->m, i, 120));
@@ -337,12 +409,14 @@ static void on_anchor(struct scan *s, const trommel_node *x, uint32_t i, const s
             }
         }
     }
-    if ((str_is(a->href, "/") || str_is(a->href, "./")) && s->n_logo < 12 && !(above & R_LOGO) && !(region & R_CRUMB))
+    if ((str_is(a->href, "/") || str_is(a->href, "./")) && s->n_logo < 12 && !(above & R_LOGO) &&
+        !(region & R_CRUMB))
         on_logo(s, x, i, a, region | R_HEADER);
 }
 
 /* A byline, a date, a box of tags, a title: by what the element's class says, once where nested. */
-static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const struct attrs *a, uint32_t own, uint32_t above)
+static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const struct attrs *a, uint32_t own,
+                     uint32_t above)
 {
     uint32_t region = own | above, fresh = own & ~above, size = x->end - i;
 
@@ -350,7 +424,10 @@ static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const st
         str t = text_of(s->m, i, 240);
         if (t.n && t.n < 236) {
             int micro = str_has(a->itemprop, "author") || str_is(a->itemprop, "creator");
-            note(s, W_AUTHOR, micro ? HOW_MICRODATA : own & R_AUTHOR ? HOW_BYLINE : HOW_CLASS,
+            note(s, W_AUTHOR,
+                 micro            ? HOW_MICRODATA
+                 : own & R_AUTHOR ? HOW_BYLINE
+                                  : HOW_CLASS,
                  size == 2 ? B_WHOLE : 0, i, region, t);
         }
     } else if ((own & R_AUTHOR) && size <= 6 && a->itemprop.n && str_is(a->itemprop, "name")) {
@@ -366,7 +443,8 @@ static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const st
     }
     if (fresh & R_TAGS && x->tag != TROMMEL_TAG_A && x->tag != TROMMEL_TAG_LI)
         on_tags_box(s, x, i, region, HOW_CLASS);
-    if (fresh & R_TITLE && s->n_class < 8 && x->tag != TROMMEL_TAG_H1 && size <= 40 && !(region & (R_NAV | R_FOOTER | R_AD))) {
+    if (fresh & R_TITLE && s->n_class < 8 && x->tag != TROMMEL_TAG_H1 && size <= 40 &&
+        !(region & (R_NAV | R_FOOTER | R_AD))) {
         str t = text_of(s->m, i, META_TITLE_MAX);
         s->n_class++;
         note(s, W_TITLE, HOW_CLASS, 0, i, region, t);
@@ -409,7 +487,8 @@ static void text_byline(struct scan *s, const trommel_node *x, uint32_t i, uint3
         const trommel_node *up = TROMMEL_NODE(s->dom, x->parent);
         if (rest.n && rest.n <= 160)
             note(s, W_AUTHOR, HOW_TEXT, bits, i, region, text_clean(s->m, rest, 240, 0));
-        if (x->parent && up->end - x->parent <= 24 && up->end - x->parent > 2) { /* names in elements beside it */
+        if (x->parent && up->end - x->parent <= 24 &&
+            up->end - x->parent > 2) { /* names in elements beside it */
             str all = text_of(s->m, x->parent, 240);
             int again;
             size_t k = words_by(all, &again);
@@ -422,7 +501,8 @@ static void text_byline(struct scan *s, const trommel_node *x, uint32_t i, uint3
         }
     } else if (s->by_node != TROMMEL_NONE) {
         if (i - s->by_node <= 10 && t.n <= 100)
-            note(s, W_AUTHOR, HOW_TEXT, B_BY | (s->by_strong ? (uint32_t)B_MAIN_KEY : 0), i, region, text_clean(s->m, t, 240, 0));
+            note(s, W_AUTHOR, HOW_TEXT, B_BY | (s->by_strong ? (uint32_t)B_MAIN_KEY : 0), i, region,
+                 text_clean(s->m, t, 240, 0));
         s->by_node = TROMMEL_NONE;
     }
 }
@@ -474,8 +554,15 @@ static void on_text(struct scan *s, const trommel_node *x, uint32_t i, uint32_t 
 static int is_quiet(uint32_t tag)
 {
     switch (tag) {
-    case TROMMEL_TAG_SCRIPT: case TROMMEL_TAG_TITLE: case TROMMEL_TAG_TIME: case TROMMEL_TAG_H1: case TROMMEL_TAG_H2:
-    case TROMMEL_TAG_SELECT: case TROMMEL_TAG_TEXTAREA: case TROMMEL_TAG_IFRAME: case TROMMEL_TAG_OBJECT:
+    case TROMMEL_TAG_SCRIPT:
+    case TROMMEL_TAG_TITLE:
+    case TROMMEL_TAG_TIME:
+    case TROMMEL_TAG_H1:
+    case TROMMEL_TAG_H2:
+    case TROMMEL_TAG_SELECT:
+    case TROMMEL_TAG_TEXTAREA:
+    case TROMMEL_TAG_IFRAME:
+    case TROMMEL_TAG_OBJECT:
         return 0;
     default:
         return 1;
@@ -483,7 +570,8 @@ static int is_quiet(uint32_t tag)
 }
 
 /* Returns the index of the last node dealt with. */
-static uint32_t on_element(struct scan *s, const trommel_node *x, uint32_t i, uint32_t above, uint32_t *ret_region)
+static uint32_t on_element(struct scan *s, const trommel_node *x, uint32_t i, uint32_t above,
+                           uint32_t *ret_region)
 {
     struct attrs a;
     uint32_t last = x->end > i ? x->end - 1 : i;
@@ -519,7 +607,10 @@ static uint32_t on_element(struct scan *s, const trommel_node *x, uint32_t i, ui
         if (str_is(a.id, "XF"))
             s->m->forum = 1;
         return i;
-    case TROMMEL_TAG_SELECT: case TROMMEL_TAG_TEXTAREA: case TROMMEL_TAG_IFRAME: case TROMMEL_TAG_OBJECT:
+    case TROMMEL_TAG_SELECT:
+    case TROMMEL_TAG_TEXTAREA:
+    case TROMMEL_TAG_IFRAME:
+    case TROMMEL_TAG_OBJECT:
         return last;
     default:
         break;
@@ -538,7 +629,8 @@ static uint32_t on_element(struct scan *s, const trommel_node *x, uint32_t i, ui
         on_heading(s, x, i, region);
     else if (x->tag == TROMMEL_TAG_A && a.href.n)
         on_anchor(s, x, i, &a, region, above);
-    if (own & (R_AUTHOR | R_USER | R_DATE | R_TAGS | R_TITLE | R_LOGO) || ((above & R_AUTHOR) && a.itemprop.n))
+    if (own & (R_AUTHOR | R_USER | R_DATE | R_TAGS | R_TITLE | R_LOGO) ||
+        ((above & R_AUTHOR) && a.itemprop.n))
         on_class(s, x, i, &a, own, above);
     return i;
 }

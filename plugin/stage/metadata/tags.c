@@ -18,7 +18,8 @@ void tags_add(struct meta_list *l, str tag)
         tag = text_trim(str_cut(tag, 1, tag.n));
     while (tag.n && strchr(",;", tag.p[tag.n - 1]))
         tag = text_trim(str_cut(tag, 0, tag.n - 1));
-    if (tag.n < 2 || tag.n > TAG_BYTES || l->n == META_TAGS_MAX || words_tag_label(tag) == tag.n || str_starts(tag, "http"))
+    if (tag.n < 2 || tag.n > TAG_BYTES || l->n == META_TAGS_MAX || words_tag_label(tag) == tag.n ||
+        str_starts(tag, "http"))
         return;
     uint32_t words = 1;
     for (size_t i = 0; i < tag.n; i++)

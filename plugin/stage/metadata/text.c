@@ -24,7 +24,8 @@ uint32_t text_next(const char **p, const char *end)
             goto bad;
         cp = cp << 6 | (s[i] & 0x3Fu);
     }
-    if ((n == 3 && (cp < 0x800 || (cp >= 0xD800 && cp < 0xE000))) || (n == 4 && (cp < 0x10000 || cp > 0x10FFFF)))
+    if ((n == 3 && (cp < 0x800 || (cp >= 0xD800 && cp < 0xE000))) ||
+        (n == 4 && (cp < 0x10000 || cp > 0x10FFFF)))
         goto bad;
     *p += n;
     return cp;
@@ -78,7 +79,11 @@ uint32_t text_lower(uint32_t c)
     if (c >= 0x391 && c <= 0x3A9)
         return c + 32;
     if (c >= 0x386 && c <= 0x38F)
-        return c == 0x386 ? 0x3AC : c >= 0x388 && c <= 0x38A ? c + 37 : c == 0x38C ? 0x3CC : c >= 0x38E ? c + 63 : c;
+        return c == 0x386                 ? 0x3AC
+               : c >= 0x388 && c <= 0x38A ? c + 37
+               : c == 0x38C               ? 0x3CC
+               : c >= 0x38E               ? c + 63
+                                          : c;
     if (c >= 0x410 && c <= 0x42F)
         return c + 32;
     if (c >= 0x400 && c <= 0x40F)
@@ -94,16 +99,17 @@ uint32_t text_lower(uint32_t c)
 
 int text_is_space(uint32_t c)
 {
-    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+           c == 0x3000;
 }
 
 /* Characters that nobody sees and that only harm comparison. */
 static int invisible(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0xAD || (c >= 0x200B && c <= 0x200F) ||
-           (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFB) ||
-           (c & 0xFFFE) == 0xFFFE || (c >= 0xE0000 && c <= 0xE0FFF);
+           (c >= 0x202A && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF ||
+           (c >= 0xFFF9 && c <= 0xFFFB) || (c & 0xFFFE) == 0xFFFE || (c >= 0xE0000 && c <= 0xE0FFF);
 }
 
 int text_is_word(uint32_t c)
@@ -111,7 +117,8 @@ int text_is_word(uint32_t c)
     if (c < 0x80)
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
     if (c < 0xC0)
-        return c == 0xAA || c == 0xB2 || c == 0xB3 || c == 0xB5 || c == 0xB9 || c == 0xBA || (c >= 0xBC && c <= 0xBE);
+        return c == 0xAA || c == 0xB2 || c == 0xB3 || c == 0xB5 || c == 0xB9 || c == 0xBA ||
+               (c >= 0xBC && c <= 0xBE);
     if (c == 0xD7 || c == 0xF7)
         return 0;
     if (c >= 0x2000 && c <= 0x2BFF) /* punctuation, symbols, arrows; letter-like ones count as words */
@@ -158,14 +165,14 @@ static const struct {
     const char *name;
     uint32_t cp;
 } entities_known[] = {
-    { "amp", '&' },      { "quot", '"' },     { "apos", '\'' },    { "lt", '<' },       { "gt", '>' },
-    { "nbsp", ' ' },     { "ndash", 0x2013 }, { "mdash", 0x2014 }, { "lsquo", 0x2018 }, { "rsquo", 0x2019 },
-    { "ldquo", 0x201C }, { "rdquo", 0x201D }, { "hellip", 0x2026 }, { "bull", 0x2022 }, { "middot", 0xB7 },
-    { "laquo", 0xAB },   { "raquo", 0xBB },   { "trade", 0x2122 }, { "reg", 0xAE },     { "copy", 0xA9 },
-    { "eacute", 0xE9 },  { "egrave", 0xE8 },  { "agrave", 0xE0 },  { "aacute", 0xE1 },  { "ccedil", 0xE7 },
-    { "auml", 0xE4 },    { "ouml", 0xF6 },    { "uuml", 0xFC },    { "Auml", 0xC4 },    { "Ouml", 0xD6 },
-    { "Uuml", 0xDC },    { "szlig", 0xDF },   { "ntilde", 0xF1 },  { "oacute", 0xF3 },  { "iacute", 0xED },
-    { "uacute", 0xFA },  { "euro", 0x20AC },  { "pound", 0xA3 },   { "deg", 0xB0 },     { "times", 0xD7 },
+    { "amp", '&' },      { "quot", '"' },     { "apos", '\'' },     { "lt", '<' },       { "gt", '>' },
+    { "nbsp", ' ' },     { "ndash", 0x2013 }, { "mdash", 0x2014 },  { "lsquo", 0x2018 }, { "rsquo", 0x2019 },
+    { "ldquo", 0x201C }, { "rdquo", 0x201D }, { "hellip", 0x2026 }, { "bull", 0x2022 },  { "middot", 0xB7 },
+    { "laquo", 0xAB },   { "raquo", 0xBB },   { "trade", 0x2122 },  { "reg", 0xAE },     { "copy", 0xA9 },
+    { "eacute", 0xE9 },  { "egrave", 0xE8 },  { "agrave", 0xE0 },   { "aacute", 0xE1 },  { "ccedil", 0xE7 },
+    { "auml", 0xE4 },    { "ouml", 0xF6 },    { "uuml", 0xFC },     { "Auml", 0xC4 },    { "Ouml", 0xD6 },
+    { "Uuml", 0xDC },    { "szlig", 0xDF },   { "ntilde", 0xF1 },   { "oacute", 0xF3 },  { "iacute", 0xED },
+    { "uacute", 0xFA },  { "euro", 0x20AC },  { "pound", 0xA3 },    { "deg", 0xB0 },     { "times", 0xD7 },
 };
 
 /* *p at '&'.  Advances past the entity and returns its character, or 0 and stays. */
@@ -178,7 +185,9 @@ static uint32_t entity(const char **p, const char *end)
         int hex = q + 1 < end && (q[1] | 32) == 'x';
         const char *digits = q += 1 + hex;
         for (; q < end && q - digits < 8; q++) {
-            int v = *q >= '0' && *q <= '9' ? *q - '0' : hex && (*q | 32) >= 'a' && (*q | 32) <= 'f' ? (*q | 32) - 'a' + 10 : -1;
+            int v = *q >= '0' && *q <= '9'                        ? *q - '0'
+                    : hex && (*q | 32) >= 'a' && (*q | 32) <= 'f' ? (*q | 32) - 'a' + 10
+                                                                  : -1;
             if (v < 0)
                 break;
             cp = cp * (hex ? 16 : 10) + (uint32_t)v;
@@ -339,12 +348,30 @@ double text_share(str a, str b)
 static int is_inline(uint32_t tag)
 {
     switch (tag) {
-    case TROMMEL_TAG_A: case TROMMEL_TAG_EM: case TROMMEL_TAG_STRONG: case TROMMEL_TAG_SMALL:
-    case TROMMEL_TAG_S: case TROMMEL_TAG_CITE: case TROMMEL_TAG_Q: case TROMMEL_TAG_ABBR:
-    case TROMMEL_TAG_TIME: case TROMMEL_TAG_CODE: case TROMMEL_TAG_SUB: case TROMMEL_TAG_SUP:
-    case TROMMEL_TAG_I: case TROMMEL_TAG_B: case TROMMEL_TAG_U: case TROMMEL_TAG_MARK:
-    case TROMMEL_TAG_BDI: case TROMMEL_TAG_BDO: case TROMMEL_TAG_SPAN: case TROMMEL_TAG_FONT:
-    case TROMMEL_TAG_WBR: case TROMMEL_TAG_DFN: case TROMMEL_TAG_DATA: case TROMMEL_TAG_RUBY:
+    case TROMMEL_TAG_A:
+    case TROMMEL_TAG_EM:
+    case TROMMEL_TAG_STRONG:
+    case TROMMEL_TAG_SMALL:
+    case TROMMEL_TAG_S:
+    case TROMMEL_TAG_CITE:
+    case TROMMEL_TAG_Q:
+    case TROMMEL_TAG_ABBR:
+    case TROMMEL_TAG_TIME:
+    case TROMMEL_TAG_CODE:
+    case TROMMEL_TAG_SUB:
+    case TROMMEL_TAG_SUP:
+    case TROMMEL_TAG_I:
+    case TROMMEL_TAG_B:
+    case TROMMEL_TAG_U:
+    case TROMMEL_TAG_MARK:
+    case TROMMEL_TAG_BDI:
+    case TROMMEL_TAG_BDO:
+    case TROMMEL_TAG_SPAN:
+    case TROMMEL_TAG_FONT:
+    case TROMMEL_TAG_WBR:
+    case TROMMEL_TAG_DFN:
+    case TROMMEL_TAG_DATA:
+    case TROMMEL_TAG_RUBY:
         return 1;
     default:
         return 0;
@@ -363,8 +390,9 @@ str text_of(struct meta *m, uint32_t node, size_t max)
     for (uint32_t i = node; i < end && n < max; i++) {
         const trommel_node *x = TROMMEL_NODE(dom, i);
         if (x->kind == TROMMEL_NODE_ELEMENT) {
-            if (x->tag == TROMMEL_TAG_SCRIPT || x->tag == TROMMEL_TAG_STYLE || x->tag == TROMMEL_TAG_TEMPLATE ||
-                x->tag == TROMMEL_TAG_NOSCRIPT || x->ns != TROMMEL_NS_HTML || x->tag == TROMMEL_TAG_BUTTON) {
+            if (x->tag == TROMMEL_TAG_SCRIPT || x->tag == TROMMEL_TAG_STYLE ||
+                x->tag == TROMMEL_TAG_TEMPLATE || x->tag == TROMMEL_TAG_NOSCRIPT ||
+                x->ns != TROMMEL_NS_HTML || x->tag == TROMMEL_TAG_BUTTON) {
                 i = x->end > i ? x->end - 1 : i;
                 continue;
             }

@@ -16,9 +16,9 @@ str text_trim(str s);
 str text_clean(struct meta *m, str s, size_t max, int entities);
 /* The words in lower case, one space between; for comparing. */
 str text_norm(struct meta *m, str s);
-uint32_t text_words(str norm);              /* number of words of a normalised text */
-double text_share(str a, str b);            /* share of a's words that b has; both normalised */
-int text_has_words(str norm, str part);     /* is part a run of whole words of norm? */
+uint32_t text_words(str norm);          /* number of words of a normalised text */
+double text_share(str a, str b);        /* share of a's words that b has; both normalised */
+int text_has_words(str norm, str part); /* is part a run of whole words of norm? */
 /* Text of a subtree as a reader sees it: no scripts, styles, templates; cut at max. */
 str text_of(struct meta *m, uint32_t node, size_t max);
 

@@ -19,8 +19,9 @@ static size_t separator(const char *p, const char *end, int *ret_tight)
     uint32_t c = text_next(&q, end);
 
     *ret_tight = c == '|' || c == 0xFF5C || c == 0xB7 || c == 0x2022 || c == 0x2502 || c == 0xBB || c == 0xAB;
-    if (*ret_tight || c == '-' || c == 0x2013 || c == 0x2014 || c == ':' || c == '<' || c == '>' || c == '~' || c == '/' ||
-        c == 0x2015 || c == '_' || c == '*' || c == ',' || c == '@' || c == 0x203A || c == 0x2039)
+    if (*ret_tight || c == '-' || c == 0x2013 || c == 0x2014 || c == ':' || c == '<' || c == '>' ||
+        c == '~' || c == '/' || c == 0x2015 || c == '_' || c == '*' || c == ',' || c == '@' || c == 0x203A ||
+        c == 0x2039)
         return (size_t)(q - p);
     return 0;
 }
@@ -48,9 +49,10 @@ static uint32_t cuts_find(str t, struct cut *cuts, uint32_t max)
         if (end < t.n && (tight || left || (glued && right))) {
             str before = text_trim(str_cut(t, 0, i)), after = text_trim(str_cut(t, end, t.n));
             if (before.n && after.n)
-                cuts[n++] = (struct cut){ before.n + (size_t)(before.p - t.p), (size_t)(after.p - t.p),
-                                          ((glued && end == i + 1) || c == '/' || c == '@' || c == '*' || c == '_') ||
-                                              (!tight && !(left && right)) };
+                cuts[n++] =
+                    (struct cut){ before.n + (size_t)(before.p - t.p), (size_t)(after.p - t.p),
+                                  ((glued && end == i + 1) || c == '/' || c == '@' || c == '*' || c == '_') ||
+                                      (!tight && !(left && right)) };
         }
         i = end - 1;
     }
@@ -109,7 +111,8 @@ static int is_host(const struct meta *m, str norm)
         return 1;
     if (n == k && memcmp(buf, name, k) == 0)
         return 1;
-    return n > k && n <= k + 6 && memcmp(buf, name, k) == 0 && memmem(m->host_name.p, m->host_name.n, label.p, label.n) &&
+    return n > k && n <= k + 6 && memcmp(buf, name, k) == 0 &&
+           memmem(m->host_name.p, m->host_name.n, label.p, label.n) &&
            label.p + label.n < m->host_name.p + m->host_name.n && label.p[label.n] == '.' &&
            memcmp(buf + k, label.p + label.n + 1, n - k) == 0;
 }
@@ -168,7 +171,9 @@ void site_choose(struct meta *m)
     static const struct {
         uint8_t how;
         uint32_t with, without;
-    } order[] = { { HOW_OPENGRAPH, B_MAIN_KEY, 0 }, { HOW_JSON_LD, B_MAIN_KEY, 0 }, { HOW_JSON_LD, 0, B_MAIN_KEY },
+    } order[] = { { HOW_OPENGRAPH, B_MAIN_KEY, 0 },
+                  { HOW_JSON_LD, B_MAIN_KEY, 0 },
+                  { HOW_JSON_LD, 0, B_MAIN_KEY },
                   { HOW_META, 0, B_WEAK } };
     str title = title_of(m);
 
@@ -197,7 +202,8 @@ void site_choose(struct meta *m)
     }
     for (uint32_t i = 0; !m->site.n && i < m->n_finds; i++) {
         const struct find *f = &m->finds[i];
-        if ((f->what == W_SITE && sane_site(f->val) && is_confirmed(m, text_norm(m, f->val)) && f->how == HOW_META) ||
+        if ((f->what == W_SITE && sane_site(f->val) && is_confirmed(m, text_norm(m, f->val)) &&
+             f->how == HOW_META) ||
             (f->what == W_LOGO && sane_site(f->val) && is_host(m, text_norm(m, f->val)))) {
             m->site = f->val;
             m->how[W_SITE] = f->how;
@@ -275,15 +281,19 @@ static void injection_find(struct meta *m)
 
 /* ---- candidates ---- */
 
+/* clang-format off */
 enum {
-    T_H1_FIRST, T_H1_OTHER, T_H1_ONLY, T_OG, T_OG_STRIPPED, T_TWITTER, T_LD_HEADLINE, T_LD_NAME, T_LD_PAGE, T_LD_THING, T_META,
-    T_MICRO_HEADLINE, T_MICRO_NAME, T_CLASS_FIRST, T_CLASS_OTHER, T_H2, T_FULL, T_FIRST, T_UPTO_LAST, T_LAST, T_AFTER_FIRST,
-    T_LONGEST, T_STRIPPED, T_UNCUT, T_IS_SITE, T_HAS_SITE, T_WORDS_1, T_WORDS_2, T_WORDS_5, T_WORDS_12, T_WORDS_20,
-    T_WORDS_MORE, T_SHARE_TITLE, T_SHARE_OG, T_ALL_TITLE, T_ALL_OG, T_NO_TITLE, T_OUTSIDE, T_HEADER, T_MAIN, T_HIDDEN,
-    T_CARD, T_HOME_FULL, T_HOME_H1, T_HOME_OG, T_HOME_PART, T_HOME_SITE, T_ARTICLE_H1, T_ARTICLE_OG, T_ARTICLE_LD,
-    T_ARTICLE_PART, T_THING_H1, T_THING_OG, T_ELLIPSIS, T_NO_H1_FULL, T_LONGER_THAN_H1, T_NO_H1_OG, T_NO_H1_PART, T_VOTES_2,
-    T_VOTES_3, T_VOTES_4, T_H1_STRIPPED, T_FORUM_PART, T_FORUM_H1, T_COUNT
+    T_H1_FIRST, T_H1_OTHER, T_H1_ONLY, T_OG, T_OG_STRIPPED, T_TWITTER, T_LD_HEADLINE, T_LD_NAME,
+    T_LD_PAGE, T_LD_THING, T_META, T_MICRO_HEADLINE, T_MICRO_NAME, T_CLASS_FIRST, T_CLASS_OTHER, T_H2,
+    T_FULL, T_FIRST, T_UPTO_LAST, T_LAST, T_AFTER_FIRST, T_LONGEST, T_STRIPPED, T_UNCUT, T_IS_SITE,
+    T_HAS_SITE, T_WORDS_1, T_WORDS_2, T_WORDS_5, T_WORDS_12, T_WORDS_20, T_WORDS_MORE, T_SHARE_TITLE,
+    T_SHARE_OG, T_ALL_TITLE, T_ALL_OG, T_NO_TITLE, T_OUTSIDE, T_HEADER, T_MAIN, T_HIDDEN, T_CARD,
+    T_HOME_FULL, T_HOME_H1, T_HOME_OG, T_HOME_PART, T_HOME_SITE, T_ARTICLE_H1, T_ARTICLE_OG,
+    T_ARTICLE_LD, T_ARTICLE_PART, T_THING_H1, T_THING_OG, T_ELLIPSIS, T_NO_H1_FULL, T_LONGER_THAN_H1,
+    T_NO_H1_OG, T_NO_H1_PART, T_VOTES_2, T_VOTES_3, T_VOTES_4, T_H1_STRIPPED, T_FORUM_PART, T_FORUM_H1,
+    T_COUNT
 };
+/* clang-format on */
 _Static_assert(T_COUNT <= RANK_BITS, "title bits");
 
 static struct rank titles;
@@ -313,7 +323,7 @@ static void title_add(struct meta *m, str text, uint64_t bits, int how)
             r->c[i].votes += (r->c[i].bits & bits) == 0;
             r->c[i].bits |= bits;
             if (how == HOW_H1 || r->c[i].how == HOW_TITLE || (how < r->c[i].how && r->c[i].how != HOW_H1))
-                r->c[i].how = (uint8_t)how; /* the headline on the page, else what is declared */
+                r->c[i].how = (uint8_t)how;       /* the headline on the page, else what is declared */
             if (how == HOW_H1 && has_lower(text)) /* as the page writes it, unless it shouts */
                 r->c[i].text = text;
             return;
@@ -416,14 +426,17 @@ static void add_find(struct meta *m, const struct find *f, uint32_t *h1s, uint32
         return;
     case HOW_JSON_LD:
         bits = f->bits & B_ARTICLE ? RANK(f->bits & B_MAIN_KEY ? T_LD_HEADLINE : T_LD_NAME)
-               : RANK(f->bits & B_PAGE ? T_LD_PAGE : T_LD_THING);
+                                   : RANK(f->bits & B_PAGE ? T_LD_PAGE : T_LD_THING);
         title_add(m, f->bits & B_PAGE ? strip_site(m, f->val) : f->val, bits, HOW_JSON_LD);
         return;
     case HOW_MICRODATA:
-        title_add(m, f->val, RANK(f->bits & B_MAIN_KEY ? T_MICRO_HEADLINE : T_MICRO_NAME) | title_place(f->region), HOW_MICRODATA);
+        title_add(m, f->val,
+                  RANK(f->bits & B_MAIN_KEY ? T_MICRO_HEADLINE : T_MICRO_NAME) | title_place(f->region),
+                  HOW_MICRODATA);
         return;
     case HOW_CLASS:
-        title_add(m, f->val, RANK(*classes ? T_CLASS_OTHER : T_CLASS_FIRST) | title_place(f->region), HOW_CLASS);
+        title_add(m, f->val, RANK(*classes ? T_CLASS_OTHER : T_CLASS_FIRST) | title_place(f->region),
+                  HOW_CLASS);
         (*classes)++;
         return;
     case HOW_H2:
@@ -446,19 +459,24 @@ static uint64_t title_shape(struct meta *m, const struct rank_cand *c, str title
     int part = (c->bits & (RANK(T_FIRST) | RANK(T_STRIPPED) | RANK(T_UPTO_LAST))) != 0 && !full;
     int home = m->path.n <= 1 && m->url.n;
 
-    b |= RANK(w <= 1 ? T_WORDS_1 : w == 2 ? T_WORDS_2 : w <= 5 ? T_WORDS_5 : w <= 12 ? T_WORDS_12 : w <= 20 ? T_WORDS_20
-                                                                                                     : T_WORDS_MORE);
+    b |= RANK(w <= 1    ? T_WORDS_1
+              : w == 2  ? T_WORDS_2
+              : w <= 5  ? T_WORDS_5
+              : w <= 12 ? T_WORDS_12
+              : w <= 20 ? T_WORDS_20
+                        : T_WORDS_MORE);
     double st = text_share(c->norm, title), so = text_share(c->norm, og);
-    b |= (st >= 0.6 ? RANK(T_SHARE_TITLE) : 0) | (so >= 0.6 ? RANK(T_SHARE_OG) : 0) | (st == 1 ? RANK(T_ALL_TITLE) : 0) |
-         (so == 1 ? RANK(T_ALL_OG) : 0) | (st == 0 ? RANK(T_NO_TITLE) : 0);
+    b |= (st >= 0.6 ? RANK(T_SHARE_TITLE) : 0) | (so >= 0.6 ? RANK(T_SHARE_OG) : 0) |
+         (st == 1 ? RANK(T_ALL_TITLE) : 0) | (so == 1 ? RANK(T_ALL_OG) : 0) |
+         (st == 0 ? RANK(T_NO_TITLE) : 0);
     int is_site = (site.n && str_eq(site, c->norm)) || is_host(m, c->norm);
     b |= is_site ? RANK(T_IS_SITE) : site.n && text_has_words(c->norm, site) ? RANK(T_HAS_SITE) : 0;
     if (home)
         b |= (full ? RANK(T_HOME_FULL) : 0) | (h1s ? RANK(T_HOME_H1) : 0) | (ogs ? RANK(T_HOME_OG) : 0) |
              (part ? RANK(T_HOME_PART) : 0) | (is_site ? RANK(T_HOME_SITE) : 0);
     if (m->og_article || m->ld_article)
-        b |= (h1s ? RANK(T_ARTICLE_H1) : 0) | (ogs ? RANK(T_ARTICLE_OG) : 0) | (part ? RANK(T_ARTICLE_PART) : 0) |
-             (c->bits & RANK(T_LD_HEADLINE) ? RANK(T_ARTICLE_LD) : 0);
+        b |= (h1s ? RANK(T_ARTICLE_H1) : 0) | (ogs ? RANK(T_ARTICLE_OG) : 0) |
+             (part ? RANK(T_ARTICLE_PART) : 0) | (c->bits & RANK(T_LD_HEADLINE) ? RANK(T_ARTICLE_LD) : 0);
     else if (m->ld_thing)
         b |= (h1s ? RANK(T_THING_H1) : 0) | (ogs ? RANK(T_THING_OG) : 0);
     if (m->forum)

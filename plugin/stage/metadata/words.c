@@ -8,37 +8,46 @@
 #include "plugin/stage/metadata/text.h"
 #include "plugin/stage/metadata/words.h"
 
+/* clang-format off */
 static const struct {
     uint32_t region;
     const char *words;
 } class_rows[] = {
-    { R_AUTHOR, "author authors byline byl bylines writer writers contributor contributors creator authorname vcard "
-                "postauthor articleauthor autor auteur authored journalist columnist reporter" },
+    { R_AUTHOR,
+        "author authors byline byl bylines writer writers contributor contributors creator authorname "
+        "vcard postauthor articleauthor autor auteur authored journalist columnist reporter" },
     { R_USER, "username user member poster postername nickname handle avatar profile op" },
-    { R_DATE, "date dates datetime time timestamp posted published publish pubdate postdate dateline publication "
-              "datum fecha when postdateline created" },
+    { R_DATE,
+        "date dates datetime time timestamp posted published publish pubdate postdate dateline "
+        "publication datum fecha when postdateline created" },
     { R_PUB, "published publish pubdate posted publication" },
     { R_UPDATED, "updated modified update lastmod lastupdated edited reviewed" },
-    { R_TAGS, "tags tag taglist taglinks topics keywords hashtags tagged labels posttags articletags topic tagcloud" },
+    { R_TAGS,
+        "tags tag taglist taglinks topics keywords hashtags tagged labels posttags articletags topic "
+        "tagcloud" },
     { R_LOGO, "logo brand logotype sitename branding sitetitle navbrand masthead" },
     { R_SITE, "sitename sitetitle" },
     { R_CRUMB, "breadcrumb breadcrumbs crumb crumbs bread" },
     { R_TITLE, "title headline heading hed posttitle entrytitle pagetitle articletitle" },
     { R_COPY, "copyright copy colophon legal" },
     { R_COMMENT, "comment comments reply replies disqus respond commentlist commenter" },
-    { R_RELATED, "related recommended recommend recommendations recommendation popular trending recirc recirculation "
-                 "similar suggested suggestions readmore readnext morefrom mostread upsell crosssell recent latest "
-                 "upnext promo teaser teasers next prev previous outbrain taboola" },
+    { R_RELATED,
+        "related recommended recommend recommendations recommendation popular trending recirc "
+        "recirculation similar suggested suggestions readmore readnext morefrom mostread upsell "
+        "crosssell recent latest upnext promo teaser teasers next prev previous outbrain taboola" },
     { R_ASIDE, "sidebar aside widget widgets rail sidenav" },
     { R_FOOTER, "footer foot bottom" },
     { R_NAV, "nav navbar navigation menu menus dropdown megamenu submenu pagination pager" },
     { R_HEADER, "header masthead topbar" },
     { R_CARD, "card cards tile tiles carousel slider grid teaser listing listitem" },
     { R_BIO, "bio biography about aboutauthor authorbox" },
-    { R_AD, "ad ads advert advertisement sponsor sponsored cookie consent modal popup newsletter subscribe banner gdpr" },
+    { R_AD,
+        "ad ads advert advertisement sponsor sponsored cookie consent modal popup newsletter subscribe "
+        "banner gdpr" },
     { R_META, "meta info details subtitle dek entrymeta postmeta articlemeta" },
     { R_POST, "post message thread question answer" },
 };
+/* clang-format on */
 
 #define CLASS_SLOTS 1024u
 static struct {
@@ -109,7 +118,8 @@ uint32_t words_class(str s)
             continue;
         }
         size_t from = i++;
-        while (i < n && class_letter[(unsigned char)s.p[i]] && !(class_letter[(unsigned char)s.p[i]] == 2 && s.p[i - 1] >= 'a'))
+        while (i < n && class_letter[(unsigned char)s.p[i]] &&
+               !(class_letter[(unsigned char)s.p[i]] == 2 && s.p[i - 1] >= 'a'))
             i++;
         region |= class_word(s.p + from, i - from);
     }
@@ -119,24 +129,32 @@ uint32_t words_class(str s)
 /* ---- labels ---- */
 
 static const char *const label_mod[] = {
-    "updated", "modified", "edited", "revised", "reviewed", "last update", "last change", "aktualisiert", "geändert",
-    "mis à jour", "mise à jour", "modifié", "actualizado", "actualización", "aggiornato", "aggiornamento", "atualizado",
-    "bijgewerkt", "gewijzigd", "zaktualizowano", "aktualizacja", "обновлено", "изменено", "оновлено", "güncelle", "uppdaterad",
-    "opdateret", "oppdatert", "päivitetty", "frissítve", "更新", "修改", "업데이트", "수정", "diperbarui", "cập nhật", NULL
+    "updated",     "modified",       "edited",       "revised",       "reviewed",    "last update",
+    "last change", "aktualisiert",   "geändert",     "mis à jour",    "mise à jour", "modifié",
+    "actualizado", "actualización",  "aggiornato",   "aggiornamento", "atualizado",  "bijgewerkt",
+    "gewijzigd",   "zaktualizowano", "aktualizacja", "обновлено",     "изменено",    "оновлено",
+    "güncelle",    "uppdaterad",     "opdateret",    "oppdatert",     "päivitetty",  "frissítve",
+    "更新",        "修改",           "업데이트",     "수정",          "diperbarui",  "cập nhật",
+    NULL
 };
+/* clang-format off */
 static const char *const label_pub[] = {
-    "published", "posted", "publication date", "date", "written", "created", "released", "release", "issued", "asked", "started",
-    "first seen", "originally", "by ", "on", "veröffentlicht", "erstellt", "datum", "publié", "posté", "paru", "publicado",
-    "publicación", "fecha", "pubblicato", "pubblicazione", "publicada", "data", "postado", "gepubliceerd", "geplaatst",
-    "opublikowano", "dodano", "опубликовано", "дата", "опубліковано", "yayın", "tarih", "publicerad", "publiceret", "publisert",
-    "julkaistu", "megjelent", "발행", "입력", "등록", "发布", "發布", "發佈", "发表", "公開", "投稿", "日期", "时间", "時間", "diterbitkan",
-    "ngày", "stand", "vom", "le ", "el ", "am ", NULL
+    "published", "posted", "publication date", "date", "written", "created", "released", "release",
+    "issued", "asked", "started", "first seen", "originally", "by ", "on", "veröffentlicht",
+    "erstellt", "datum", "publié", "posté", "paru", "publicado", "publicación", "fecha", "pubblicato",
+    "pubblicazione", "publicada", "data", "postado", "gepubliceerd", "geplaatst", "opublikowano",
+    "dodano", "опубликовано", "дата", "опубліковано", "yayın", "tarih", "publicerad", "publiceret",
+    "publisert", "julkaistu", "megjelent", "발행", "입력", "등록", "发布", "發布", "發佈", "发表", "公開", "投稿", "日期",
+    "时间", "時間", "diterbitkan", "ngày", "stand", "vom", "le ", "el ", "am ", NULL
 };
+/* clang-format on */
 static const char *const label_other[] = {
-    "joined", "member since", "registered", "since", "expires", "valid", "copyright", "©", "(c)", "born", "event", "deadline",
-    "due", "until", "through", "last visit", "last seen", "last activity", "accessed", "retrieved", "version", "from", "between",
-    "ends", "starts", "available", "mitglied", "dabei seit", "inscrit", "miembro desde", "archived", "effective", "as of",
-    "founded", "established", "arrives", "delivery", "reply", "last post", "latest", "checked", NULL
+    "joined",  "member since",  "registered", "since",         "expires",   "valid",     "copyright",
+    "©",       "(c)",           "born",       "event",         "deadline",  "due",       "until",
+    "through", "last visit",    "last seen",  "last activity", "accessed",  "retrieved", "version",
+    "from",    "between",       "ends",       "starts",        "available", "mitglied",  "dabei seit",
+    "inscrit", "miembro desde", "archived",   "effective",     "as of",     "founded",   "established",
+    "arrives", "delivery",      "reply",      "last post",     "latest",    "checked",   NULL
 };
 
 static int any_of(str s, const char *const *list)
@@ -149,8 +167,8 @@ static int any_of(str s, const char *const *list)
 
 #define FOLD_MAX 48
 
-/* The start of s in lower case where it has more than ASCII, else s.  Stops where lengths would differ, so that
- * an offset means the same in both. */
+/* The start of s in lower case where it has more than ASCII, else s.  Stops where lengths would differ, so
+ * that an offset means the same in both. */
 static str fold_start(str s, char buf[FOLD_MAX])
 {
     size_t n = 0, look = s.n < FOLD_MAX ? s.n : FOLD_MAX;
@@ -190,16 +208,21 @@ uint32_t words_date_label(str before)
 }
 
 /* Openings of bylines; with '!' they can hardly mean anything else. */
+/* clang-format off */
 static const char *const by_openings[] = {
-    "!written by", "!posted by", "!words by", "!story by", "!article by", "!text by", "!created by", "!published by",
-    "!contributed by", "!guest post by", "!started by", "!asked by", "!submitted by", "!authored by", "!author:", "!authors:",
-    "!author(s):", "!written and edited by", "!reported by", "!a post by", "!post author:", "!post author", "!author",
-    "by", "!geschrieben von", "!ein artikel von", "!ein beitrag von", "von", "!autor:", "!autorin:", "!autoren:", "!écrit par",
-    "!publié par", "!rédigé par", "!auteur :", "!auteur:", "par", "!escrito por", "!publicado por", "!por:", "por", "!autora:",
-    "!autore:", "!scritto da", "!pubblicato da", "!a cura di", "di", "!door:", "!geschreven door", "door", "!skriven av",
-    "!skrevet av", "av", "!skrevet af", "af", "!автор:", "!автор", "!текст:", "!tekst:", "!yazar:", "!yazan:", "!oleh:", "oleh",
-    "!penulis:", "!tác giả:", "!szerző:", "!作者：", "!作者:", "!作者", "!文／", "!文/", "!撰文：", "!記者", "!记者", "!글", "!著者:", "!執筆：", NULL
+    "!written by", "!posted by", "!words by", "!story by", "!article by", "!text by", "!created by",
+    "!published by", "!contributed by", "!guest post by", "!started by", "!asked by", "!submitted by",
+    "!authored by", "!author:", "!authors:", "!author(s):", "!written and edited by", "!reported by",
+    "!a post by", "!post author:", "!post author", "!author", "by", "!geschrieben von",
+    "!ein artikel von", "!ein beitrag von", "von", "!autor:", "!autorin:", "!autoren:", "!écrit par",
+    "!publié par", "!rédigé par", "!auteur :", "!auteur:", "par", "!escrito por", "!publicado por",
+    "!por:", "por", "!autora:", "!autore:", "!scritto da", "!pubblicato da", "!a cura di", "di",
+    "!door:", "!geschreven door", "door", "!skriven av", "!skrevet av", "av", "!skrevet af", "af",
+    "!автор:", "!автор", "!текст:", "!tekst:", "!yazar:", "!yazan:", "!oleh:", "oleh", "!penulis:",
+    "!tác giả:", "!szerző:", "!作者：", "!作者:", "!作者", "!文／", "!文/", "!撰文：", "!記者", "!记者", "!글", "!著者:",
+    "!執筆：", NULL
 };
+/* clang-format on */
 
 /* Rows of a list by their first byte, in order: most texts begin with none of them. */
 struct chains {
@@ -243,7 +266,8 @@ size_t words_by(str s, int *ret_strong)
         if (!str_starts(low, z))
             continue;
         unsigned char last = (unsigned char)z[n - 1];
-        if (s.n > n && (last < 0x80 || (last >= 0x80 && (unsigned char)z[0] < 0xE0)) && last != ':' && last != '/') {
+        if (s.n > n && (last < 0x80 || (last >= 0x80 && (unsigned char)z[0] < 0xE0)) && last != ':' &&
+            last != '/') {
             const char *p = s.p + n;
             uint32_t c = text_next(&p, s.p + s.n);
             if (!text_is_space(c) && c != ':')
@@ -257,13 +281,17 @@ size_t words_by(str s, int *ret_strong)
     return 0;
 }
 
+/* clang-format off */
 static const char *const tag_labels[] = {
-    "tags", "tag", "tagged", "tagged with", "tagged in", "tagged as", "filed under", "filed in", "posted in", "topics", "topic",
-    "related topics", "in this article", "keywords", "key words", "labels", "more on", "read more about", "explore more on",
-    "in", "schlagwörter", "schlagworte", "stichwörter", "themen", "mots-clés", "mots clés", "étiquettes", "sujets", "etiquetas",
-    "temas", "palabras clave", "tópicos", "argomenti", "onderwerpen", "trefwoorden", "tagi", "метки", "теги", "темы", "ключевые слова",
-    "теми", "etiketler", "ämnen", "emner", "címkék", "标签", "標籤", "关键词", "關鍵字", "タグ", "キーワード", "태그", NULL
+    "tags", "tag", "tagged", "tagged with", "tagged in", "tagged as", "filed under", "filed in",
+    "posted in", "topics", "topic", "related topics", "in this article", "keywords", "key words",
+    "labels", "more on", "read more about", "explore more on", "in", "schlagwörter", "schlagworte",
+    "stichwörter", "themen", "mots-clés", "mots clés", "étiquettes", "sujets", "etiquetas", "temas",
+    "palabras clave", "tópicos", "argomenti", "onderwerpen", "trefwoorden", "tagi", "метки", "теги",
+    "темы", "ключевые слова", "теми", "etiketler", "ämnen", "emner", "címkék", "标签", "標籤", "关键词",
+    "關鍵字", "タグ", "キーワード", "태그", NULL
 };
+/* clang-format on */
 
 size_t words_tag_label(str s)
 {

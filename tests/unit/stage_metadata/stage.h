@@ -31,7 +31,7 @@
 #include "plugin/stage/metadata/words.c"
 
 #define MAYBE_UNUSED __attribute__((unused)) /* not every program calls all of these */
-#include <cmocka.h> /* last: its macros have names that the stage uses */
+#include <cmocka.h>                          /* last: its macros have names that the stage uses */
 
 int lang_detect(const char *text, size_t n, char *ret)
 {
@@ -52,15 +52,28 @@ static struct {
     char failed[200];
 } the;
 
-static void t_log(trommel_ctx *c, uint32_t level, const char *m, size_t n) {}
-static void t_metric(trommel_ctx *c, uint32_t i, double v) {}
+static void t_log(trommel_ctx *c, uint32_t level, const char *m, size_t n)
+{
+}
+static void t_metric(trommel_ctx *c, uint32_t i, double v)
+{
+}
 static void t_fail(trommel_ctx *c, uint32_t r, const char *m, size_t n)
 {
     snprintf(the.failed, sizeof the.failed, "%.*s", (int)n, m);
 }
-static uint64_t t_now(trommel_ctx *c) { return 0; }
-static int32_t t_opt(trommel_ctx *c, uint32_t o, trommel_val *v) { return TROMMEL_E_ABSENT; }
-static const void *t_service(trommel_ctx *c, const char *id) { return NULL; }
+static uint64_t t_now(trommel_ctx *c)
+{
+    return 0;
+}
+static int32_t t_opt(trommel_ctx *c, uint32_t o, trommel_val *v)
+{
+    return TROMMEL_E_ABSENT;
+}
+static const void *t_service(trommel_ctx *c, const char *id)
+{
+    return NULL;
+}
 static void *t_alloc(trommel_page *p, size_t n, size_t align)
 {
     if (the.allocs_left && --the.allocs_left == 0) {
@@ -69,10 +82,15 @@ static void *t_alloc(trommel_page *p, size_t n, size_t align)
     }
     return arena_alloc(&the.arena, n, align);
 }
-static const trommel_dom *t_dom(trommel_page *p) { return &the.out.dom; }
+static const trommel_dom *t_dom(trommel_page *p)
+{
+    return &the.out.dom;
+}
 static int32_t t_meta(trommel_page *p, uint32_t what, trommel_str key, trommel_str *ret)
 {
-    *ret = what == TROMMEL_META_URL ? the.url : what == TROMMEL_META_FETCHED_AT ? the.fetched : (trommel_str){ NULL, 0 };
+    *ret = what == TROMMEL_META_URL          ? the.url
+           : what == TROMMEL_META_FETCHED_AT ? the.fetched
+                                             : (trommel_str){ NULL, 0 };
     return ret->n ? TROMMEL_OK : TROMMEL_E_ABSENT;
 }
 static int32_t t_get(trommel_page *p, uint32_t need, trommel_val *v)
@@ -98,12 +116,19 @@ static int32_t t_put(trommel_page *p, uint32_t i, const trommel_val *v)
     }
     return TROMMEL_OK;
 }
-static int32_t t_extra(trommel_page *p, trommel_str k, const trommel_val *v) { return TROMMEL_E_NOSYS; }
-static uint32_t t_stop(trommel_page *p) { return the.stop; }
+static int32_t t_extra(trommel_page *p, trommel_str k, const trommel_val *v)
+{
+    return TROMMEL_E_NOSYS;
+}
+static uint32_t t_stop(trommel_page *p)
+{
+    return the.stop;
+}
 
 static const trommel_host t_host = {
-    sizeof t_host, TROMMEL_ABI_MINOR, t_log, t_metric, t_fail, t_now, t_opt, t_service,
-    t_alloc, t_dom, t_meta, t_get, t_put, t_extra, t_stop,
+    sizeof t_host, TROMMEL_ABI_MINOR, t_log,   t_metric, t_fail, t_now,
+    t_opt,         t_service,         t_alloc, t_dom,    t_meta, t_get,
+    t_put,         t_extra,           t_stop,
 };
 
 MAYBE_UNUSED static int stage_setup(void **state)

@@ -88,17 +88,21 @@ static void order_of_day_and_month_is_guessed_wrongly(void **state)
 {
     assert_string_equal(found("04/07/2025", DATE_MONTH_FIRST), "2025-04-07");
     assert_string_equal(found("04/07/2025", DATE_DAY_FIRST), "2025-07-04");
-    assert_string_equal(found("25/12/2025", DATE_MONTH_FIRST), "2025-12-25"); /* only one reading is possible */
+    assert_string_equal(found("25/12/2025", DATE_MONTH_FIRST),
+                        "2025-12-25"); /* only one reading is possible */
     assert_string_equal(found("12/25/2025", DATE_DAY_FIRST), "2025-12-25");
     assert_string_equal(found("04.07.2025", DATE_MONTH_FIRST), "2025-07-04"); /* dots: day first everywhere */
 }
 
 static void something_else_is_taken_for_a_date(void **state)
 {
+    /* clang-format off */
     static const char *const none[] = {
-        "", "yesterday", "3 days ago", "2025-13-01", "2025-02-30", "31 April 2025", "00/00/2025", "2025-00-10",
-        "version 1.2.2024.7", "call 555-2025", "in 2025 we", "$2025", "2025-04-0712", "04/07/25", "May the 4th",
+        "", "yesterday", "3 days ago", "2025-13-01", "2025-02-30", "31 April 2025", "00/00/2025",
+        "2025-00-10", "version 1.2.2024.7", "call 555-2025", "in 2025 we", "$2025", "2025-04-0712",
+        "04/07/25", "May the 4th",
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         assert_string_equal(found(none[i], DATE_MONTH_FIRST), "");
     assert_string_equal(parsed("2025-02-29", DATE_DAY_FIRST), "");

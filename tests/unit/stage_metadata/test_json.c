@@ -38,23 +38,17 @@ static void plain_json_is_misread(void **state)
 
 static void what_browsers_forgive_is_lost(void **state)
 {
+    /* clang-format off */
     static const char *const texts[] = {
-        "{\"headline\":\"Right\",}",
-        "{\"x\":[1,2,],\"headline\":\"Right\"}",
-        "/* note */ {\"headline\":\"Right\" // so\n}",
-        "<![CDATA[{\"headline\":\"Right\"}]]>",
-        "//<![CDATA[\n{\"headline\":\"Right\"}\n//]]>",
-        "<!-- {\"headline\":\"Right\"} -->",
-        "\xEF\xBB\xBF{\"headline\":\"Right\"};",
-        "{\"a\":\"line\nbreak\",\"headline\":\"Right\"}",
-        "{\"a\":\"he said \"no\" to it\",\"headline\":\"Right\"}",
-        "{\"a\":1\n\"headline\":\"Right\"}",
-        "{\"headline\":\"Right\"",
-        "{\"headline\":\"Right",
-        "{\"headline\":\"\\u0052ight\"}",
-        "{\"headline\":\"R&#105;ght\"}",
-        "{\"headline\":\"\tRight \x01 \"}",
+        "{\"headline\":\"Right\",}", "{\"x\":[1,2,],\"headline\":\"Right\"}",
+        "/* note */ {\"headline\":\"Right\" // so\n}", "<![CDATA[{\"headline\":\"Right\"}]]>",
+        "//<![CDATA[\n{\"headline\":\"Right\"}\n//]]>", "<!-- {\"headline\":\"Right\"} -->",
+        "\xEF\xBB\xBF{\"headline\":\"Right\"};", "{\"a\":\"line\nbreak\",\"headline\":\"Right\"}",
+        "{\"a\":\"he said \"no\" to it\",\"headline\":\"Right\"}", "{\"a\":1\n\"headline\":\"Right\"}",
+        "{\"headline\":\"Right\"", "{\"headline\":\"Right", "{\"headline\":\"\\u0052ight\"}",
+        "{\"headline\":\"R&#105;ght\"}", "{\"headline\":\"\tRight \x01 \"}",
     };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         read_text(texts[i]);
         assert_string_equal(value(0, "headline"), "Right");
@@ -70,7 +64,8 @@ static void several_roots_are_one(void **state)
 
 static void escapes_are_left_in(void **state)
 {
-    read_text("{\"a\":\"\\\"q\\\" \\\\ \\/ \\u00e9 \\ud83d\\ude00 \\ud83d x\",\"b\":\"R&amp;amp;D &amp; Co\"}");
+    read_text(
+        "{\"a\":\"\\\"q\\\" \\\\ \\/ \\u00e9 \\ud83d\\ude00 \\ud83d x\",\"b\":\"R&amp;amp;D &amp; Co\"}");
     assert_string_equal(value(0, "a"), "\"q\" \\ / \xC3\xA9 \xF0\x9F\x98\x80 \xEF\xBF\xBD x");
     assert_string_equal(value(0, "b"), "R&D & Co");
 }
@@ -106,7 +101,8 @@ static void random_text_breaks_the_tree(void **state)
         json_read(&j, (str){ exact, n }, 8);
         for (uint32_t i = 0; i < j.n; i++) {
             assert_true(j.node[i].end > i && j.node[i].end <= j.n);
-            assert_true(j.node[i].parent == TROMMEL_NONE || (j.node[i].parent < i && j.node[j.node[i].parent].end >= j.node[i].end));
+            assert_true(j.node[i].parent == TROMMEL_NONE ||
+                        (j.node[i].parent < i && j.node[j.node[i].parent].end >= j.node[i].end));
         }
         free(exact);
     }
@@ -115,9 +111,9 @@ static void random_text_breaks_the_tree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_json_is_misread),       cmocka_unit_test(what_browsers_forgive_is_lost),
-        cmocka_unit_test(several_roots_are_one),       cmocka_unit_test(escapes_are_left_in),
-        cmocka_unit_test(depth_or_size_has_no_end),    cmocka_unit_test(random_text_breaks_the_tree),
+        cmocka_unit_test(plain_json_is_misread),    cmocka_unit_test(what_browsers_forgive_is_lost),
+        cmocka_unit_test(several_roots_are_one),    cmocka_unit_test(escapes_are_left_in),
+        cmocka_unit_test(depth_or_size_has_no_end), cmocka_unit_test(random_text_breaks_the_tree),
     };
     return cmocka_run_group_tests(tests, stage_setup, stage_teardown);
 }

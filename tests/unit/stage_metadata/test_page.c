@@ -1,24 +1,31 @@
 /* test_page: whole pages through the stage. */
 #include "tests/unit/stage_metadata/stage.h"
 
-#define BODY                                                                                                     \
-    "<p>The first paragraph of the piece is long enough to be one, and it says nothing that a date or a name "   \
+#define BODY                                                                                                 \
+    "<p>The first paragraph of the piece is long enough to be one, and it says nothing that a date or a "    \
+    "name "                                                                                                  \
     "could be mistaken for, so that the rules around it have something to stand on.</p>"
 
 static void declared_data_is_missed(void **state)
 {
-    assert_int_equal(page_run(
-        "<html lang=en_us><head><title>A river finds its bed - The Daily Example</title>"
-        "<meta property=og:site_name content='The Daily Example'><meta property=og:image content='https://example.org/a.jpg'>"
-        "<meta property=article:section content=Nature><meta property=article:tag content=Rivers>"
-        "<meta property=article:tag content=Floods><link rel=canonical href='https://example.org/river'>"
-        "<link rel=license href='https://creativecommons.org/licenses/by/4.0/'>"
-        "<meta name=description content='  Water   goes\nwhere it will. '>"
-        "<script type=application/ld+json>{\"@context\":\"https://schema.org\",\"@graph\":[{\"@type\":\"Person\","
-        "\"@id\":\"#p\",\"name\":\"Ada Stone\"},{\"@type\":\"NewsArticle\",\"headline\":\"A river finds its bed\","
-        "\"datePublished\":\"2025-03-09T08:00:00+01:00\",\"dateModified\":\"2025-03-10\",\"author\":[{\"@id\":\"#p\"},"
-        "{\"@type\":\"Person\",\"name\":\"Bo Reed\"}]}]}</script></head>"
-        "<body><article><h1>A river finds its bed</h1>" BODY "</article>"), TROMMEL_CONTINUE);
+    assert_int_equal(
+        page_run(
+            "<html lang=en_us><head><title>A river finds its bed - The Daily Example</title>"
+            "<meta property=og:site_name content='The Daily Example'><meta property=og:image "
+            "content='https://example.org/a.jpg'>"
+            "<meta property=article:section content=Nature><meta property=article:tag content=Rivers>"
+            "<meta property=article:tag content=Floods><link rel=canonical href='https://example.org/river'>"
+            "<link rel=license href='https://creativecommons.org/licenses/by/4.0/'>"
+            "<meta name=description content='  Water   goes\nwhere it will. '>"
+            "<script "
+            "type=application/ld+json>{\"@context\":\"https://schema.org\",\"@graph\":[{\"@type\":\"Person\","
+            "\"@id\":\"#p\",\"name\":\"Ada Stone\"},{\"@type\":\"NewsArticle\",\"headline\":\"A river finds "
+            "its bed\","
+            "\"datePublished\":\"2025-03-09T08:00:00+01:00\",\"dateModified\":\"2025-03-10\",\"author\":[{\"@"
+            "id\":\"#p\"},"
+            "{\"@type\":\"Person\",\"name\":\"Bo Reed\"}]}]}</script></head>"
+            "<body><article><h1>A river finds its bed</h1>" BODY "</article>"),
+        TROMMEL_CONTINUE);
     assert_string_equal(put_text(PUT_TITLE), "A river finds its bed");
     assert_string_equal(put_text(PUT_SITE), "The Daily Example");
     assert_string_equal(put_joined(PUT_AUTHORS), "Ada Stone|Bo Reed");
@@ -37,10 +44,13 @@ static void declared_data_is_missed(void **state)
 static void visible_data_is_missed(void **state)
 {
     page_run("<html><head><title>Nine ways to boil an egg | Kitchen Notes</title></head><body>"
-             "<header><a class=logo href=/>Kitchen Notes</a></header><main><article><h1>Nine ways to boil an egg</h1>"
-             "<div class=byline>By <a rel=author href=/author/mia-long/>Mia Long</a> and <a rel=author href=/author/x/>Tom Birch</a>"
+             "<header><a class=logo href=/>Kitchen Notes</a></header><main><article><h1>Nine ways to boil an "
+             "egg</h1>"
+             "<div class=byline>By <a rel=author href=/author/mia-long/>Mia Long</a> and <a rel=author "
+             "href=/author/x/>Tom Birch</a>"
              "</div><time datetime=2024-05-06>6 May 2024</time>" BODY
-             "<div class=tags><span>Tags:</span> <a href=/t/eggs>Eggs</a> <a href=/t/breakfast>Breakfast</a></div></article></main>");
+             "<div class=tags><span>Tags:</span> <a href=/t/eggs>Eggs</a> <a "
+             "href=/t/breakfast>Breakfast</a></div></article></main>");
     assert_string_equal(put_text(PUT_TITLE), "Nine ways to boil an egg");
     assert_string_equal(put_text(PUT_SITE), "Kitchen Notes");
     assert_string_equal(put_joined(PUT_AUTHORS), "Mia Long|Tom Birch");
@@ -64,17 +74,21 @@ static void something_is_invented(void **state)
 
 static void impossible_dates_are_believed(void **state)
 {
-    page_run("<title>Ahead of time</title><meta property=article:published_time content=2031-01-01><h1>Ahead of time</h1>" BODY);
+    page_run("<title>Ahead of time</title><meta property=article:published_time content=2031-01-01><h1>Ahead "
+             "of time</h1>" BODY);
     assert_string_equal(put_text(PUT_PUBLISHED), "");
-    page_run("<title>Long ago and far</title><h1>Long ago and far</h1><span class=date>May 3, 1931</span>" BODY);
+    page_run(
+        "<title>Long ago and far</title><h1>Long ago and far</h1><span class=date>May 3, 1931</span>" BODY);
     assert_string_equal(put_text(PUT_PUBLISHED), "");
-    page_run("<title>Just now</title><meta property=article:published_time content=2026-03-11T10:00:00Z><h1>Just now</h1>" BODY);
+    page_run("<title>Just now</title><meta property=article:published_time "
+             "content=2026-03-11T10:00:00Z><h1>Just now</h1>" BODY);
     assert_string_equal(put_text(PUT_PUBLISHED), "2026-03-11T10:00:00Z"); /* clocks differ */
 }
 
-#define STUFFED(h1, keywords)                                                                                      \
-    "<html lang=en><head><title>Golden Harbour Club|Storms close the northern road -Fair Wind Post</title>"          \
-    "<meta name=keywords content='" keywords "'><meta name=description content='Golden Harbour Club|Storms close"   \
+#define STUFFED(h1, keywords)                                                                                \
+    "<html lang=en><head><title>Golden Harbour Club|Storms close the northern road -Fair Wind Post</title>"  \
+    "<meta name=keywords content='" keywords                                                                 \
+    "'><meta name=description content='Golden Harbour Club|Storms close"                                     \
     " the northern road'></head><body><a class=logo href=/>Fair Wind Post</a><h1>" h1 "</h1>" BODY
 
 static void stuffed_words_stay_in_the_title(void **state)
@@ -85,14 +99,16 @@ static void stuffed_words_stay_in_the_title(void **state)
     assert_string_equal(put_text(PUT_DESC), "Storms close the northern road");
     assert_string_equal(put_joined(PUT_TAGS), "");
     /* no keyword betrays them, but they stand glued in the text */
-    page_run(STUFFED("Golden Harbour Club|Storms close the northern road", "")
-             "<p>Oslo,Golden Harbour Club Norway - The road was closed on Monday after the third storm of the week.</p>");
+    page_run(STUFFED("Golden Harbour Club|Storms close the northern road",
+                     "") "<p>Oslo,Golden Harbour Club Norway - The road was closed on Monday after the third "
+                         "storm of the week.</p>");
     assert_string_equal(put_text(PUT_TITLE), "Storms close the northern road");
 }
 
 static void an_honest_bar_is_cut_off(void **state)
 {
-    page_run("<title>Season two | Storms close the northern road</title><meta name=keywords content='roads, storms'>"
+    page_run("<title>Season two | Storms close the northern road</title><meta name=keywords content='roads, "
+             "storms'>"
              "<h1>Season two | Storms close the northern road</h1>" BODY);
     assert_string_equal(put_text(PUT_TITLE), "Season two | Storms close the northern road");
 }
@@ -111,24 +127,35 @@ static void a_list_of_pieces_lends_its_tags(void **state)
     size_t n = (size_t)sprintf(html, "<title>Blog</title><h1>Blog</h1>");
 
     for (int i = 0; i < 8; i++)
-        n += (size_t)sprintf(html + n, "<div><h2>Piece %d</h2><p class=tags><a href=/t/%d>tag%d</a> <a href=/t/x>other</a></p></div>",
-                             i, i, i);
+        n += (size_t)sprintf(
+            html + n,
+            "<div><h2>Piece %d</h2><p class=tags><a href=/t/%d>tag%d</a> <a href=/t/x>other</a></p></div>", i,
+            i, i);
     page_run(html);
     assert_string_equal(put_joined(PUT_TAGS), "");
 }
 
 static void a_product_is_not_read(void **state)
 {
-    page_run("<title>Kettle K2</title><script type=application/ld+json>{\"@type\":\"Product\",\"name\":\"Kettle K2\",\"sku\":\"77\","
-             "\"brand\":{\"@type\":\"Brand\",\"name\":\"Hob\"},\"offers\":[{\"price\":\"1,299.50\",\"priceCurrency\":\"EUR\","
-             "\"availability\":\"https://schema.org/InStock\"}],\"aggregateRating\":{\"ratingValue\":4.5,\"reviewCount\":\"12\"}}"
+    page_run("<title>Kettle K2</title><script "
+             "type=application/ld+json>{\"@type\":\"Product\",\"name\":\"Kettle K2\",\"sku\":\"77\","
+             "\"brand\":{\"@type\":\"Brand\",\"name\":\"Hob\"},\"offers\":[{\"price\":\"1,299.50\","
+             "\"priceCurrency\":\"EUR\","
+             "\"availability\":\"https://schema.org/"
+             "InStock\"}],\"aggregateRating\":{\"ratingValue\":4.5,\"reviewCount\":\"12\"}}"
              "</script><h1>Kettle K2</h1>" BODY);
     const unsigned char *p = the.put[PUT_PRODUCT].u.p;
     assert_non_null(p);
     assert_int_equal(p[0], 0x88);
-    assert_non_null(memmem(p, the.put[PUT_PRODUCT].n, "\xA5" "price\xCB\x40\x94\x4E\x00", 10)); /* 1299.5 */
+    assert_non_null(memmem(p, the.put[PUT_PRODUCT].n,
+                           "\xA5"
+                           "price\xCB\x40\x94\x4E\x00",
+                           10)); /* 1299.5 */
     assert_non_null(memmem(p, the.put[PUT_PRODUCT].n, "InStock", 7));
-    assert_non_null(memmem(p, the.put[PUT_PRODUCT].n, "\xA5" "brand\xA3Hob", 10));
+    assert_non_null(memmem(p, the.put[PUT_PRODUCT].n,
+                           "\xA5"
+                           "brand\xA3Hob",
+                           10));
 }
 
 static void bylines_are_cut_badly(void **state)
@@ -162,21 +189,25 @@ static void bylines_are_cut_badly(void **state)
     }
 }
 
-#define PLAIN                                                                                                       \
-    "Current:Home > NewsGolden Harbour Club|Storms close the northern road -Fair Wind Post\n"                        \
+#define PLAIN                                                                                                \
+    "Current:Home > NewsGolden Harbour Club|Storms close the northern road -Fair Wind Post\n"                \
     "Golden Harbour Club|Storms close the northern road\nBluebird View\nDate:2025-04-07 23:23:47\n"
 
 static void plain_text_is_not_understood(void **state)
 {
-    plain_run(PLAIN "Oslo,Golden Harbour Club Norway - The road was closed on Monday after the third storm of the week.\n"
-                    "By the end of the week it was open again.\n- In:\n- Roads\n- Storms\n- Norway\nRelated\n- Another piece\n");
+    plain_run(
+        PLAIN
+        "Oslo,Golden Harbour Club Norway - The road was closed on Monday after the third storm of the week.\n"
+        "By the end of the week it was open again.\n- In:\n- Roads\n- Storms\n- Norway\nRelated\n- Another "
+        "piece\n");
     assert_string_equal(put_text(PUT_TITLE), "Storms close the northern road");
     assert_string_equal(put_text(PUT_SITE), "Fair Wind Post");
     assert_string_equal(put_text(PUT_PUBLISHED), "2025-04-07T23:23:47");
     assert_string_equal(put_joined(PUT_AUTHORS), "");
     assert_string_equal(put_joined(PUT_TAGS), "Roads|Storms|Norway");
     assert_string_equal(put_text(PUT_LANG), "en");
-    plain_run("A walk along the shore\nBy Ada Stone\nMay 3, 2024\nThe tide was out when we began.\nTags: sea, walks\n");
+    plain_run("A walk along the shore\nBy Ada Stone\nMay 3, 2024\nThe tide was out when we began.\nTags: "
+              "sea, walks\n");
     assert_string_equal(put_text(PUT_TITLE), "A walk along the shore");
     assert_string_equal(put_joined(PUT_AUTHORS), "Ada Stone");
     assert_string_equal(put_text(PUT_PUBLISHED), "2024-05-03");
@@ -192,7 +223,8 @@ static void plain_text_without_glue_loses_words(void **state)
 static void detected_language_is_lost(void **state)
 {
     page_begin();
-    the.content = str_z("A text that is long enough and has the word that the detector of this test looks for.");
+    the.content =
+        str_z("A text that is long enough and has the word that the detector of this test looks for.");
     page_parse("text/html", "<html lang=de><p>x", 18);
     assert_int_equal(process(NULL, NULL, NULL), TROMMEL_CONTINUE);
     assert_string_equal(put_text(PUT_LANG), "de");
@@ -201,9 +233,11 @@ static void detected_language_is_lost(void **state)
 
 static void languages_keep_odd_spellings(void **state)
 {
-    static const char *const rows[][2] = { { "en", "en" }, { "EN-us", "en-US" }, { "pt_BR", "pt-BR" }, { "zh-hant-tw", "zh-Hant-TW" },
-                                           { "de-DE-x", "de-DE" }, { "english", "" }, { "e", "" }, { "", "" }, { "en-US,en", "en-US" },
-                                           { "es-419", "es-419" }, { "x-default", "" } };
+    static const char *const rows[][2] = {
+        { "en", "en" },          { "EN-us", "en-US" },   { "pt_BR", "pt-BR" }, { "zh-hant-tw", "zh-Hant-TW" },
+        { "de-DE-x", "de-DE" },  { "english", "" },      { "e", "" },          { "", "" },
+        { "en-US,en", "en-US" }, { "es-419", "es-419" }, { "x-default", "" }
+    };
     page_begin();
     page_parse("text/html", "<p>x", 4);
     begin(&page_meta, NULL);
@@ -226,10 +260,12 @@ static void meta_keys_are_out_of_order(void **state)
 
 static void memory_ends_in_the_middle(void **state)
 {
-    static const char html[] =
-        "<html lang=en><head><title>A river finds its bed - The Daily Example</title><meta property=article:tag content=Rivers>"
-        "<script type=application/ld+json>{\"@type\":\"Article\",\"headline\":\"A river \\u0041\",\"author\":\"Ada Stone\"}</script>"
-        "</head><body><h1>A river  finds its bed</h1><p class=byline>By Ada Stone</p><time>May 3, 2024</time>" BODY;
+    static const char html[] = "<html lang=en><head><title>A river finds its bed - The Daily "
+                               "Example</title><meta property=article:tag content=Rivers>"
+                               "<script type=application/ld+json>{\"@type\":\"Article\",\"headline\":\"A "
+                               "river \\u0041\",\"author\":\"Ada Stone\"}</script>"
+                               "</head><body><h1>A river  finds its bed</h1><p class=byline>By Ada "
+                               "Stone</p><time>May 3, 2024</time>" BODY;
 
     for (uint32_t nth = 1; nth < 12; nth++) {
         page_begin();
@@ -260,11 +296,13 @@ static void much_of_everything_overflows(void **state)
     size_t n = 0;
 
     for (int i = 0; i < 3000; i++)
-        n += (size_t)sprintf(html + n,
-                             "<meta name=author content='Ada Stone %d'><h1>Title %d</h1><span class='author byline'>By Ada %d Stone</span>"
-                             "<time datetime='2024-05-%02dT10:00'>x</time><div class=tags><a rel=tag href=/>tag %d</a></div>"
-                             "<script type='application/ld+json'>{\"@type\":\"Article\",\"author\":\"X %d\"}</script>",
-                             i, i, i, i % 28 + 1, i, i);
+        n += (size_t)sprintf(
+            html + n,
+            "<meta name=author content='Ada Stone %d'><h1>Title %d</h1><span class='author byline'>By Ada %d "
+            "Stone</span>"
+            "<time datetime='2024-05-%02dT10:00'>x</time><div class=tags><a rel=tag href=/>tag %d</a></div>"
+            "<script type='application/ld+json'>{\"@type\":\"Article\",\"author\":\"X %d\"}</script>",
+            i, i, i, i % 28 + 1, i, i);
     page_begin();
     page_parse("text/html", html, n);
     assert_int_equal(process(NULL, NULL, NULL), TROMMEL_CONTINUE);
@@ -285,7 +323,8 @@ static void a_senseless_tree_is_trusted(void **state)
 {
     static trommel_node nodes[300];
     static trommel_attr attrs[600];
-    static const char strs[] = "By Ada Stone 2024-05-06 | - \xC2\xA9 author date tags title {\"@type\":\"Article\"} http://x/author/y en-US";
+    static const char strs[] = "By Ada Stone 2024-05-06 | - \xC2\xA9 author date tags title "
+                               "{\"@type\":\"Article\"} http://x/author/y en-US";
     uint32_t seed = 11;
 
     for (int round = 0; round < 400; round++) {
@@ -297,15 +336,28 @@ static void a_senseless_tree_is_trusted(void **state)
         }
         for (uint32_t i = 0; i < 300; i++) {
             uint32_t r = seed = seed * 1664525 + 1013904223;
-            nodes[i] = (trommel_node){ .tag = (r >> 8) % 80, .parent = i ? (r >> 4) % i : TROMMEL_NONE, .next = TROMMEL_NONE,
-                                       .end = i + 1 + (r >> 10) % (300 - i), .text = (r >> 3) % 60, .text_n = (r >> 5) % 40,
-                                       .attr = (r >> 6) % 590, .attr_n = (uint16_t)(r % 10), .depth = (uint16_t)(r >> 12),
+            nodes[i] = (trommel_node){ .tag = (r >> 8) % 80,
+                                       .parent = i ? (r >> 4) % i : TROMMEL_NONE,
+                                       .next = TROMMEL_NONE,
+                                       .end = i + 1 + (r >> 10) % (300 - i),
+                                       .text = (r >> 3) % 60,
+                                       .text_n = (r >> 5) % 40,
+                                       .attr = (r >> 6) % 590,
+                                       .attr_n = (uint16_t)(r % 10),
+                                       .depth = (uint16_t)(r >> 12),
                                        .kind = (uint8_t)((r >> 20) % 3) };
         }
         nodes[0].kind = TROMMEL_NODE_DOCUMENT;
-        the.out.dom = (trommel_dom){ .struct_size = sizeof(trommel_dom), .node_size = sizeof *nodes, .attr_size = sizeof *attrs,
-                                     .n_nodes = 300, .n_attrs = 600, .n_strs = sizeof strs, .nodes = nodes, .attrs = attrs,
-                                     .strs = strs, .flags = round & 1 ? TROMMEL_DOM_PLAIN : 0 };
+        the.out.dom = (trommel_dom){ .struct_size = sizeof(trommel_dom),
+                                     .node_size = sizeof *nodes,
+                                     .attr_size = sizeof *attrs,
+                                     .n_nodes = 300,
+                                     .n_attrs = 600,
+                                     .n_strs = sizeof strs,
+                                     .nodes = nodes,
+                                     .attrs = attrs,
+                                     .strs = strs,
+                                     .flags = round & 1 ? TROMMEL_DOM_PLAIN : 0 };
         uint32_t verdict = process(NULL, NULL, NULL);
         assert_int_equal(verdict, TROMMEL_CONTINUE);
     }

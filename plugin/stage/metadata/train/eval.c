@@ -28,18 +28,35 @@ static const trommel_stage *stage;
 static trommel_val put_val[32];
 static int put_set[32], cands;
 
-static void h_log(trommel_ctx *c, uint32_t level, const char *m, size_t n) { fprintf(stderr, "%.*s\n", (int)n, m); }
-static void h_metric(trommel_ctx *c, uint32_t m, double v) {}
-static void h_fail(trommel_ctx *c, uint32_t r, const char *m, size_t n) { fprintf(stderr, "%s: %.*s\n", cur_id, (int)n, m); }
+static void h_log(trommel_ctx *c, uint32_t level, const char *m, size_t n)
+{
+    fprintf(stderr, "%.*s\n", (int)n, m);
+}
+static void h_metric(trommel_ctx *c, uint32_t m, double v)
+{
+}
+static void h_fail(trommel_ctx *c, uint32_t r, const char *m, size_t n)
+{
+    fprintf(stderr, "%s: %.*s\n", cur_id, (int)n, m);
+}
 static uint64_t h_now(trommel_ctx *c)
 {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
-static int32_t h_opt(trommel_ctx *c, uint32_t o, trommel_val *v) { return TROMMEL_E_ABSENT; }
-static void *h_alloc(trommel_page *p, size_t n, size_t align) { return arena_alloc(&arena, n, align); }
-static const trommel_dom *h_dom(trommel_page *p) { return &out.dom; }
+static int32_t h_opt(trommel_ctx *c, uint32_t o, trommel_val *v)
+{
+    return TROMMEL_E_ABSENT;
+}
+static void *h_alloc(trommel_page *p, size_t n, size_t align)
+{
+    return arena_alloc(&arena, n, align);
+}
+static const trommel_dom *h_dom(trommel_page *p)
+{
+    return &out.dom;
+}
 static int32_t h_meta(trommel_page *p, uint32_t what, trommel_str key, trommel_str *ret)
 {
     if (what != TROMMEL_META_URL && what != TROMMEL_META_FINAL_URL)
@@ -47,7 +64,10 @@ static int32_t h_meta(trommel_page *p, uint32_t what, trommel_str key, trommel_s
     *ret = page_url;
     return page_url.n ? TROMMEL_OK : TROMMEL_E_ABSENT;
 }
-static int32_t h_get(trommel_page *p, uint32_t need, trommel_val *v) { return TROMMEL_E_ABSENT; }
+static int32_t h_get(trommel_page *p, uint32_t need, trommel_val *v)
+{
+    return TROMMEL_E_ABSENT;
+}
 static int32_t h_put(trommel_page *p, uint32_t i, const trommel_val *v)
 {
     void *copy = malloc(v->n + 1);
@@ -57,18 +77,28 @@ static int32_t h_put(trommel_page *p, uint32_t i, const trommel_val *v)
     put_set[i] = 1;
     return TROMMEL_OK;
 }
-static int32_t h_extra(trommel_page *p, trommel_str k, const trommel_val *v) { return TROMMEL_E_NOSYS; }
-static uint32_t h_stop(trommel_page *p) { return 0; }
+static int32_t h_extra(trommel_page *p, trommel_str k, const trommel_val *v)
+{
+    return TROMMEL_E_NOSYS;
+}
+static uint32_t h_stop(trommel_page *p)
+{
+    return 0;
+}
 static int32_t u_resolve(trommel_page *p, trommel_str ref, trommel_str *ret)
 {
     return url_resolve(urls, out.base_url, ref, &arena, ret) ? TROMMEL_E_INVALID : TROMMEL_OK;
 }
 static const trommel_url_service url_table = { sizeof url_table, 0, u_resolve };
-static const void *h_service(trommel_ctx *c, const char *id) { return strcmp(id, TROMMEL_SERVICE_URL) ? NULL : &url_table; }
+static const void *h_service(trommel_ctx *c, const char *id)
+{
+    return strcmp(id, TROMMEL_SERVICE_URL) ? NULL : &url_table;
+}
 
 static const trommel_host host = {
-    sizeof host, TROMMEL_ABI_MINOR, h_log, h_metric, h_fail, h_now, h_opt, h_service, h_alloc, h_dom, h_meta, h_get, h_put, h_extra,
-    h_stop,
+    sizeof host, TROMMEL_ABI_MINOR, h_log,   h_metric, h_fail, h_now,
+    h_opt,       h_service,         h_alloc, h_dom,    h_meta, h_get,
+    h_put,       h_extra,           h_stop,
 };
 
 static void print_str(const char *p, size_t n)
@@ -89,7 +119,9 @@ static void print_str(const char *p, size_t n)
 static void print_object(const msgpack_object *o)
 {
     switch (o->type) {
-    case MSGPACK_OBJECT_STR: print_str(o->via.str.ptr, o->via.str.size); break;
+    case MSGPACK_OBJECT_STR:
+        print_str(o->via.str.ptr, o->via.str.size);
+        break;
     case MSGPACK_OBJECT_ARRAY:
         putchar('[');
         for (uint32_t i = 0; i < o->via.array.size; i++) {
@@ -110,9 +142,15 @@ static void print_object(const msgpack_object *o)
         }
         putchar('}');
         break;
-    case MSGPACK_OBJECT_POSITIVE_INTEGER: case MSGPACK_OBJECT_NEGATIVE_INTEGER: printf("%" PRId64, o->via.i64); break;
-    case MSGPACK_OBJECT_FLOAT64: printf("%g", o->via.f64); break;
-    default: printf("null");
+    case MSGPACK_OBJECT_POSITIVE_INTEGER:
+    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
+        printf("%" PRId64, o->via.i64);
+        break;
+    case MSGPACK_OBJECT_FLOAT64:
+        printf("%g", o->via.f64);
+        break;
+    default:
+        printf("null");
     }
 }
 
@@ -134,7 +172,8 @@ static void print_record(void)
             msgpack_unpacked u;
             size_t off = 0;
             msgpack_unpacked_init(&u);
-            if (msgpack_unpack_next(&u, put_val[i].u.p, put_val[i].n, &off) != MSGPACK_UNPACK_SUCCESS || off != put_val[i].n)
+            if (msgpack_unpack_next(&u, put_val[i].u.p, put_val[i].n, &off) != MSGPACK_UNPACK_SUCCESS ||
+                off != put_val[i].n)
                 abort();
             print_object(&u.data);
             msgpack_unpacked_destroy(&u);
@@ -205,8 +244,9 @@ int main(int argc, char **argv)
         page_url = (trommel_str){ url, strlen(url) };
         size_t k = strlen(file);
         struct parse_input in = { .url = page_url, .body = { buf, (size_t)n } };
-        in.content_type = k > 4 && strcmp(file + k - 4, ".txt") == 0 ? (trommel_str){ "text/plain; charset=utf-8", 25 }
-                                                                     : (trommel_str){ "text/html", 9 };
+        in.content_type = k > 4 && strcmp(file + k - 4, ".txt") == 0
+                              ? (trommel_str){ "text/plain; charset=utf-8", 25 }
+                              : (trommel_str){ "text/html", 9 };
         uint64_t t0 = h_now(NULL);
         if (parse_page(p, &in, &arena, &out) || out.kind == PARSE_NONE)
             continue;
@@ -226,8 +266,8 @@ int main(int argc, char **argv)
                 free((void *)(uintptr_t)put_val[i].u.p);
     }
     if (timing)
-        fprintf(stderr, "%" PRIu64 " pages: parse %.3f ms, stage %.3f ms a page\n", pages, parse_ns / 1e6 / (double)pages,
-                stage_ns / 1e6 / (double)pages);
+        fprintf(stderr, "%" PRIu64 " pages: parse %.3f ms, stage %.3f ms a page\n", pages,
+                parse_ns / 1e6 / (double)pages, stage_ns / 1e6 / (double)pages);
     arena_release(&arena);
     url_parser_free(urls);
     parse_free(p);

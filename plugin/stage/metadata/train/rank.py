@@ -59,10 +59,9 @@ def train(pages, abstain, epochs=40, pull=2e-4, seed=1):
             z, zg = sum(e), sum(x for x, r in zip(e, good) if r)
             if zg <= 0:
                 continue
-            weight = p["weight"]
             grad = collections.Counter()
             for (x, r), c in zip(zip(e, good), p["c"]):
-                d = (x / z - (x / zg if r else 0.0)) * weight
+                d = x / z - (x / zg if r else 0.0)
                 for b in c[1]:
                     grad[b] += d
             for b, d in grad.items():
@@ -94,6 +93,12 @@ def judge(w, pages, abstain):
     return n
 
 
+def show(n):
+    right = f"{n['hit']}/{n['truth']} = {n['hit'] / n['truth']:.3f}"
+    counts = f"wrong {n['wrong']} missed {n['missed']} invented {n['invented']}"
+    return f"{right} {counts} reachable {n['reachable'] / n['truth']:.3f}"
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("cands")
@@ -113,7 +118,8 @@ def main():
         domain = ".".join(host.split(".")[-2:])
         kind = r["kind"]
         cands = [(c["t"], c["b"], RIGHT[kind](t, c["t"])) for c in r["cands"]]
-        data[kind].append(dict(id=r["id"], c=cands, want=WANT[kind](t), fold=zlib.crc32(domain.encode()) % 5, weight=1.0))
+        fold = zlib.crc32(domain.encode()) % 5
+        data[kind].append(dict(id=r["id"], c=cands, want=WANT[kind](t), fold=fold))
     out = []
     for kind in ("title", "author", "date"):
         if kind not in a.kinds.split(","):
@@ -130,14 +136,15 @@ def main():
                     p["said"] = c
         w = train(pages, abstain)
         fit = judge(w, pages, abstain)
-        show = lambda n: f"{n['hit']}/{n['truth']} = {n['hit'] / n['truth']:.3f} wrong {n['wrong']} missed {n['missed']} invented {n['invented']} reachable {n['reachable'] / n['truth']:.3f}"
         print(f"{kind}: held out {show(total)}\n{'':7}fitted   {show(fit)}")
         bad = [p for p in pages if "said" in p]
         random.Random(3).shuffle(bad)
         for p in bad[: a.errors]:
             t = truths[p["id"]]["ground_truth"]
             want = t.get({"title": "title", "author": "author", "date": "publish_date"}[kind])
-            print(f"  {p['id']} {truths[p['id']]['_internal']['page_type']['primary'][:4]} want {want!r} said {p['said'][:2] if p['said'] else None!r} reach {any(c[2] for c in p['c'])}")
+            kind_of_page = truths[p["id"]]["_internal"]["page_type"]["primary"]
+            said, reach = p["said"][:2] if p["said"] else None, any(c[2] for c in p["c"])
+            print(f"  {p['id']} {kind_of_page[:4]} want {want!r} said {said!r} reach {reach}")
         out.append((kind, w))
     if a.write:
         with open(a.write, "w", encoding="utf-8") as f:
