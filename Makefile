@@ -15,16 +15,16 @@ DATA     ?=
 JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
 
 PKGS     := libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml
-PKG      := $(shell for p in $(PKGS); do pkg-config --exists $$p && echo $$p; done)
-MSGPACK  := $(shell pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
+PKG      := $(shell exec 2>/dev/null; for p in $(PKGS); do pkg-config --exists $$p && echo $$p; done)
+MSGPACK  := $(shell exec 2>/dev/null; pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter $(if $(CI),-Werror)
 CWARN    := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS += -Ipipeline -Iplugin/include -Iplugin/sdk -I. -D_GNU_SOURCE -DTROMMEL_VERSION='"$(VERSION)"' \
-            -DTROMMEL_PREFIX='"$(PREFIX)"' $(shell pkg-config --cflags $(PKG) $(MSGPACK) 2>/dev/null)
+            -DTROMMEL_PREFIX='"$(PREFIX)"' $(shell exec 2>/dev/null; pkg-config --cflags $(PKG) $(MSGPACK))
 CFLAGS   += -std=gnu17 $(OPT) $(CWARN) -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections $(SAN)
 CXXFLAGS += -std=gnu++20 $(OPT) $(WARN) -fPIC -fvisibility=hidden -fno-gnu-unique $(SAN)
 LDFLAGS  += -Wl,--as-needed -Wl,--gc-sections -Wl,-z,now $(SAN)
-LIBS     := $(shell pkg-config --libs $(PKG) $(MSGPACK) 2>/dev/null) -llexbor -luchardet -lrocksdb -lpthread -ldl -lm
+LIBS     := $(shell exec 2>/dev/null; pkg-config --libs $(PKG) $(MSGPACK)) -llexbor -luchardet -lrocksdb -lpthread -ldl -lm
 
 MAINS    := pipeline/main.c pipeline/chain/worker_main.c
 SRC      := $(filter-out $(MAINS),$(sort $(wildcard pipeline/*.c pipeline/*/*.c)))
@@ -89,7 +89,8 @@ stage_obj = $(patsubst %.c,$(BUILD)/%.o,$(wildcard plugin/stage/$1/*.c)) $(patsu
 $(BUILD)/stage/%.so: $$(call stage_obj,$$*)
 	@mkdir -p $(@D)
 	$(if $(wildcard plugin/stage/$*/*.cc),$(CXX),$(CC)) $(PLUGIN_LD) -o $@ $^ $($*_LIBS) -lm
-$(BUILD)/sink/%.so: $(BUILD)/plugin/sink/%.o $$(patsubst %.c,$(BUILD)/%.o,$$($$*_SRC))
+sink_obj = $(patsubst %.c,$(BUILD)/%.o,$($1_SRC))
+$(BUILD)/sink/%.so: $(BUILD)/plugin/sink/%.o $$(call sink_obj,$$*)
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_LD) -o $@ $^ $($*_LIBS)
 $(BUILD)/example/%.so: $(BUILD)/plugin/example/%.o

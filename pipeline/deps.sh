@@ -14,7 +14,7 @@ lexbor_suite=${LEXBOR_SUITE:-forky}
 
 build="gcc g++ make pkg-config libuv1-dev libcurl4-openssl-dev libdeflate-dev zlib1g-dev libbrotli-dev libzstd-dev
        libxxhash-dev libuchardet-dev libcld2-dev libpsl-dev libjansson-dev libfyaml-dev librocksdb-dev"
-tests="libcmocka-dev valgrind nginx-light zstd python3 python3-msgpack python3-jsonschema file gzip brotli jq"
+tests="libcmocka-dev valgrind nginx-light zstd python3 python3-msgpack python3-jsonschema file gzip brotli jq curl"
 lint="clang-format-14 clang-14 libclang-rt-14-dev clang-tidy-14 shellcheck mandoc"
 
 case $what in
@@ -40,7 +40,7 @@ else
     as_root() { die "packages are missing and this user may not install them; run as root or install sudo"; }
 fi
 install_packages() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
+    as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
         install -y --no-install-recommends "$@" </dev/null >/dev/null
 }
 updated=

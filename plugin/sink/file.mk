@@ -1,3 +1,3 @@
 # The file sink is more than one file; it shares the segment format with `trommel cat`.
-file_SRC := $(patsubst %.c,$(BUILD)/%.o,$(wildcard plugin/sink/file/*.c) pipeline/deliver/segment.c)
+file_SRC := $(wildcard plugin/sink/file/*.c) pipeline/deliver/segment.c
 file_LIBS := -lz -lzstd -lpthread
