@@ -223,13 +223,26 @@ static json_t *counts_json(struct job *j)
     return o;
 }
 
+/* Whole or not at all: the one of the last run stays if there is no room for a new one. */
 int summary_write(struct job *j, const char *path)
 {
     json_t *o = counts_json(j);
-    int rc = json_dump_file(o, path, JSON_INDENT(1)) < 0 ? ERR_IO : 0;
+    char *text = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    char part[4200];
+    int rc = ERR_IO;
 
-    json_decref(o);
-    if (rc < 0)
+    snprintf(part, sizeof part, "%s.part", path);
+    FILE *f = text ? fopen(part, "w") : NULL;
+    if (f) {
+        int bad = fputs(text, f) < 0 || fputc('\n', f) < 0;
+        bad |= fclose(f) != 0;
+        rc = bad || rename(part, path) < 0 ? ERR_IO : 0;
+    }
+    if (rc < 0) {
+        unlink(part);
         log_warn("%s: cannot write the summary; the crawl's records are not affected", path);
+    }
+    free(text);
+    json_decref(o);
     return rc;
 }

@@ -303,9 +303,9 @@ static void visit_dropped(struct visit *v, trommel_str reason)
     size_t n;
     struct frontier_link *links = links_of(v, &n);
 
-    j->counts.outcomes[OUTCOME_DROPPED]++;
     job_count_reason(j, reason.n ? reason.p : "dropped", reason.n ? reason.n : 7);
-    visit_done(v, END_DROPPED, links, n, 0);
+    if (visit_done(v, END_DROPPED, links, n, 0) == 0)
+        j->counts.outcomes[OUTCOME_DROPPED]++;
     free(links);
 }
 
@@ -363,8 +363,9 @@ static void visit_acked(struct visit *v)
     uint8_t id[RECORD_ID_BYTES];
 
     memcpy(id, v->item->id, sizeof id);
+    enum outcome outcome = v->outcome;
+
     j->last_ack_ms = uv_now(&j->loop);
-    j->counts.outcomes[v->outcome]++;
     if (v->claimed) {
         dedupe_commit(j->dedupe, id);
         j->dedupe_dirty = 1;
@@ -373,6 +374,7 @@ static void visit_acked(struct visit *v)
     free(links);
     if (rc < 0)
         return; /* not written down: the sink must go on knowing it */
+    j->counts.outcomes[outcome]++;
     if (dead)
         commit_note(j->dead_committed, &j->n_dead_committed, id);
     else
