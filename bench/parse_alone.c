@@ -113,7 +113,8 @@ int main(int argc, char **argv)
             pages++;
         }
     }
-    printf("{\"pages\": %.0f, \"mean_bytes\": %.0f, \"lexbor_ms\": %.4f, \"parse_page_ms\": %.4f, \"ratio\": %.3f}\n",
+    printf("{\"pages\": %.0f, \"mean_bytes\": %.0f, \"lexbor_ms\": %.4f, \"parse_page_ms\": %.4f, \"ratio\": "
+           "%.3f}\n",
            pages / rounds, bytes / pages, lexbor / pages, ours / pages, ours / lexbor);
     lxb_html_document_destroy(doc);
     parse_free(p);

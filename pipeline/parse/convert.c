@@ -15,7 +15,10 @@ static int is_single_byte(lxb_encoding_t e)
     switch (e) {
     case LXB_ENCODING_BIG5: case LXB_ENCODING_EUC_JP: case LXB_ENCODING_EUC_KR: case LXB_ENCODING_GBK:
     case LXB_ENCODING_ISO_2022_JP: case LXB_ENCODING_SHIFT_JIS: case LXB_ENCODING_UTF_16BE:
-    case LXB_ENCODING_UTF_16LE: case LXB_ENCODING_UTF_8: case LXB_ENCODING_GB18030: case LXB_ENCODING_REPLACEMENT:
+    case LXB_ENCODING_UTF_16LE:
+    case LXB_ENCODING_UTF_8:
+    case LXB_ENCODING_GB18030:
+    case LXB_ENCODING_REPLACEMENT:
         return 0;
     default:
         return 1;

@@ -31,7 +31,8 @@ struct flat {
 
 /* ---- arrays that grow -------------------------------------------------------------------------- */
 
-static void *array_grow(struct flat *x, const void *old, size_t size, uint32_t n, uint32_t need, uint32_t *cap)
+static void *array_grow(struct flat *x, const void *old, size_t size, uint32_t n, uint32_t need,
+                        uint32_t *cap)
 {
     uint64_t want = (uint64_t)*cap * 2 > (uint64_t)n + need ? (uint64_t)*cap * 2 : (uint64_t)n + need;
 
@@ -203,6 +204,14 @@ static uint8_t ns_of(const lxb_dom_node_t *n)
                                 : TROMMEL_NS_OTHER;
 }
 
+/* At most n bytes, and no part of a character. */
+static size_t cut_length(const lxb_char_t *p, size_t n)
+{
+    while (n && (p[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
 static void element_add(struct flat *x, const lxb_dom_node_t *n, uint32_t depth, uint8_t flags)
 {
     trommel_node *node = node_add(x, depth);
@@ -220,7 +229,7 @@ static void element_add(struct flat *x, const lxb_dom_node_t *n, uint32_t depth,
             node->tag = names_tag(&x->f->names, (const char *)name, len);
         if (node->tag == 0 && name) {
             size_t most = strs_over(x, len) ? NAME_CUT : ATTR_NAME_MAX;
-            node->text = strs_add(x, name, len < most ? len : most);
+            node->text = strs_add(x, name, len < most ? len : cut_length(name, most));
             node->text_n = x->n_strs - node->text;
         }
     }
@@ -239,8 +248,9 @@ static void text_add(struct flat *x, const lxb_dom_node_t *n, uint32_t depth, ui
         return;
     trommel_node *last = x->n_nodes ? &x->node[x->n_nodes - 1] : NULL;
     int space = is_space((const char *)s->data, s->length);
-    if (last && last->kind == TROMMEL_NODE_TEXT && last->depth == (depth < x->depth_max ? depth : x->depth_max) &&
-        n->prev && last->text + last->text_n == x->n_strs) {
+    if (last && last->kind == TROMMEL_NODE_TEXT &&
+        last->depth == (depth < x->depth_max ? depth : x->depth_max) && n->prev &&
+        last->text + last->text_n == x->n_strs) {
         strs_add(x, s->data, s->length); /* only a comment was between the two */
         last->text_n = x->n_strs - last->text;
         if (!space)
@@ -376,7 +386,8 @@ static void flat_setup(struct flat *x, struct arena *a, uint32_t nodes_max, uint
     x->depth_max = depth_max < DEPTH_MOST ? depth_max : DEPTH_MOST;
 }
 
-int flatten_tree(struct flattener *f, const struct tree *t, uint32_t text_bytes, struct arena *a, trommel_dom *ret)
+int flatten_tree(struct flattener *f, const struct tree *t, uint32_t text_bytes, struct arena *a,
+                 trommel_dom *ret)
 {
     struct flat x;
 

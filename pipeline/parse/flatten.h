@@ -24,7 +24,8 @@ struct flattener {
 
 void flattener_init(struct flattener *f);
 /* 0 or ERR_LIMIT (arena spent).  Over nodes_max or depth_max: *ret says TROMMEL_DOM_CLAMPED. */
-int flatten_tree(struct flattener *f, const struct tree *t, uint32_t text_bytes, struct arena *a, trommel_dom *ret);
+int flatten_tree(struct flattener *f, const struct tree *t, uint32_t text_bytes, struct arena *a,
+                 trommel_dom *ret);
 int flatten_plain(trommel_str text, uint32_t nodes_max, struct arena *a, trommel_dom *ret);
 /* Where the first <base href> is, or TROMMEL_NONE: the attribute's index. */
 uint32_t flat_base(const trommel_dom *dom);

@@ -98,7 +98,8 @@ static struct unit unit_eucjp(const unsigned char *p, size_t n)
     unsigned a = p[0], b = n > 1 ? p[1] : 0;
 
     if (a == 0x8e)
-        return in(b, 0xa1, 0xdf) ? (struct unit){ 2, W_RARE, K_OTHER } : (struct unit){ 1, W_INVALID, K_OTHER };
+        return in(b, 0xa1, 0xdf) ? (struct unit){ 2, W_RARE, K_OTHER }
+                                 : (struct unit){ 1, W_INVALID, K_OTHER };
     if (a == 0x8f)
         return n > 2 && in(b, 0xa1, 0xfe) && in(p[2], 0xa1, 0xfe) ? (struct unit){ 3, W_RARE, K_OTHER }
                                                                   : (struct unit){ 1, W_INVALID, K_OTHER };
@@ -292,12 +293,17 @@ static lxb_encoding_t guess_cyrillic(const unsigned char *p, size_t n)
     static const struct {
         lxb_encoding_t encoding;
         unsigned char common[11]; /* о е а и н т с р в л */
-        unsigned char low_from, low_to, more_from, more_to, high_from, high_to; /* small and capital letters */
+        unsigned char low_from, low_to, more_from, more_to; /* small letters */
+        unsigned char high_from, high_to;                   /* capitals */
     } all[] = {
-        { LXB_ENCODING_WINDOWS_1251, "\xee\xe5\xe0\xe8\xed\xf2\xf1\xf0\xe2\xeb", 0xe0, 0xff, 0xb3, 0xbf, 0xc0, 0xdf },
-        { LXB_ENCODING_KOI8_R, "\xcf\xc5\xc1\xc9\xce\xd4\xd3\xd2\xd7\xcc", 0xc0, 0xdf, 0xa3, 0xa7, 0xe0, 0xff },
-        { LXB_ENCODING_ISO_8859_5, "\xde\xd5\xd0\xd8\xdd\xe2\xe1\xe0\xd2\xdb", 0xd0, 0xef, 0xf1, 0xff, 0xb0, 0xcf },
-        { LXB_ENCODING_IBM866, "\xae\xa5\xa0\xa8\xad\xe2\xe1\xe0\xa2\xab", 0xa0, 0xaf, 0xe0, 0xef, 0x80, 0x9f },
+        { LXB_ENCODING_WINDOWS_1251, "\xee\xe5\xe0\xe8\xed\xf2\xf1\xf0\xe2\xeb",
+          0xe0, 0xff, 0xb3, 0xbf, 0xc0, 0xdf },
+        { LXB_ENCODING_KOI8_R, "\xcf\xc5\xc1\xc9\xce\xd4\xd3\xd2\xd7\xcc",
+          0xc0, 0xdf, 0xa3, 0xa7, 0xe0, 0xff },
+        { LXB_ENCODING_ISO_8859_5, "\xde\xd5\xd0\xd8\xdd\xe2\xe1\xe0\xd2\xdb",
+          0xd0, 0xef, 0xf1, 0xff, 0xb0, 0xcf },
+        { LXB_ENCODING_IBM866, "\xae\xa5\xa0\xa8\xad\xe2\xe1\xe0\xa2\xab",
+          0xa0, 0xaf, 0xe0, 0xef, 0x80, 0x9f },
     };
     lxb_encoding_t best = LXB_ENCODING_UNDEFINED;
     size_t best_share = 50; /* of all letters, in hundredths */
@@ -317,7 +323,8 @@ static lxb_encoding_t guess_cyrillic(const unsigned char *p, size_t n)
             odd += high && small; /* a capital within a word */
             small = low;
         }
-        if (letters >= 12 && odd * 8 <= letters && latin * 8 <= letters && common * 100 / letters > best_share) {
+        if (letters >= 12 && odd * 8 <= letters && latin * 8 <= letters &&
+            common * 100 / letters > best_share) {
             best_share = common * 100 / letters;
             best = all[k].encoding;
         }
@@ -398,7 +405,10 @@ static lxb_encoding_t guess_other(trommel_str body, int is_html)
     if (cyrillic != LXB_ENCODING_UNDEFINED && e != LXB_ENCODING_WINDOWS_1255 && e != LXB_ENCODING_ISO_8859_8)
         return cyrillic;
     switch (e) {
-    case LXB_ENCODING_UTF_8: case LXB_ENCODING_UTF_16BE: case LXB_ENCODING_UTF_16LE: case LXB_ENCODING_SHIFT_JIS:
+    case LXB_ENCODING_UTF_8:
+    case LXB_ENCODING_UTF_16BE:
+    case LXB_ENCODING_UTF_16LE:
+    case LXB_ENCODING_SHIFT_JIS:
     case LXB_ENCODING_EUC_JP: case LXB_ENCODING_EUC_KR: case LXB_ENCODING_GB18030: case LXB_ENCODING_GBK:
     case LXB_ENCODING_BIG5: case LXB_ENCODING_ISO_2022_JP: case LXB_ENCODING_REPLACEMENT:
         return LXB_ENCODING_UNDEFINED; /* judged above, and it was none */

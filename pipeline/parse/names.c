@@ -22,7 +22,8 @@ static const struct row attrs[TROMMEL_A_COUNT_] = {
 #undef X
 };
 
-_Static_assert(TROMMEL_TAG_COUNT_ * 3 < NAMES_SLOTS && TROMMEL_A_COUNT_ * 3 < NAMES_SLOTS, "tables are too full");
+_Static_assert(TROMMEL_TAG_COUNT_ * 3 < NAMES_SLOTS && TROMMEL_A_COUNT_ * 3 < NAMES_SLOTS,
+               "tables are too full");
 
 static uint32_t slot_of(const char *name, size_t n)
 {

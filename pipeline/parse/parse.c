@@ -12,7 +12,7 @@
 #include "parse/tree.h"
 #include "parse/url.h"
 
-enum { KEEP_BYTES = 1024 * 1024 };
+enum { KEEP_BYTES = 1024 * 1024, TREE_KEEP_BYTES = 8 * 1024 * 1024 };
 
 struct parse {
     struct parse_limits limits;
@@ -84,7 +84,8 @@ static int zeros_replace(struct buf *room, trommel_str *text)
     return err;
 }
 
-static int text_make(struct parse *p, const struct parse_input *in, trommel_str body, struct parse_output *ret)
+static int text_make(struct parse *p, const struct parse_input *in, trommel_str body,
+                     struct parse_output *ret)
 {
     struct charset c = charset_find(in->content_type, body, ret->kind == PARSE_HTML);
 
@@ -100,7 +101,8 @@ static int text_make(struct parse *p, const struct parse_input *in, trommel_str 
     return err;
 }
 
-static void base_find(struct parse *p, const struct parse_input *in, struct arena *a, struct parse_output *ret)
+static void base_find(struct parse *p, const struct parse_input *in, struct arena *a,
+                      struct parse_output *ret)
 {
     uint32_t at = ret->kind == PARSE_HTML ? flat_base(&ret->dom) : TROMMEL_NONE;
     trommel_str url;
@@ -121,7 +123,10 @@ static int dom_make(struct parse *p, struct arena *a, struct parse_output *ret)
     int err = tree_parse(&p->tree, ret->text.p, ret->text.n);
     if (err)
         return err;
-    return flatten_tree(&p->flattener, &p->tree, (uint32_t)ret->text.n, a, &ret->dom);
+    err = flatten_tree(&p->flattener, &p->tree, (uint32_t)ret->text.n, a, &ret->dom);
+    if (p->tree.bytes > TREE_KEEP_BYTES) /* the stages need the room */
+        tree_clear(&p->tree);
+    return err;
 }
 
 int parse_page(struct parse *p, const struct parse_input *in, struct arena *a, struct parse_output *ret)

@@ -134,7 +134,8 @@ static int is_token(const char *type)
     if (!slash || slash == type || !slash[1] || strchr(slash + 1, '/'))
         return 0;
     for (; *type; type++)
-        if ((unsigned char)*type <= ' ' || (unsigned char)*type >= 0x7f || strchr("\"(),:;<=>?@[\\]{}", *type))
+        if ((unsigned char)*type <= ' ' || (unsigned char)*type >= 0x7f ||
+            strchr("\"(),:;<=>?@[\\]{}", *type))
             return 0;
     return 1;
 }

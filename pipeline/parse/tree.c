@@ -82,7 +82,12 @@ static int is_format(lxb_tag_id_t tag)
 {
     switch (tag) {
     case LXB_TAG_B: case LXB_TAG_BIG: case LXB_TAG_CODE: case LXB_TAG_EM: case LXB_TAG_FONT: case LXB_TAG_I:
-    case LXB_TAG_S: case LXB_TAG_SMALL: case LXB_TAG_STRIKE: case LXB_TAG_STRONG: case LXB_TAG_TT: case LXB_TAG_U:
+    case LXB_TAG_S:
+    case LXB_TAG_SMALL:
+    case LXB_TAG_STRIKE:
+    case LXB_TAG_STRONG:
+    case LXB_TAG_TT:
+    case LXB_TAG_U:
         return 1;
     default:
         return 0;
@@ -122,13 +127,31 @@ static uint32_t attrs_bound(struct tree *t, lxb_html_token_t *token)
 static int is_table_part(const lxb_dom_node_t *node)
 {
     switch (node->local_name) {
-    case LXB_TAG_TABLE: case LXB_TAG_TBODY: case LXB_TAG_THEAD: case LXB_TAG_TFOOT: case LXB_TAG_TR: case LXB_TAG_TD:
+    case LXB_TAG_TABLE:
+    case LXB_TAG_TBODY:
+    case LXB_TAG_THEAD:
+    case LXB_TAG_TFOOT:
+    case LXB_TAG_TR:
+    case LXB_TAG_TD:
     case LXB_TAG_TH: case LXB_TAG_CAPTION: case LXB_TAG_COLGROUP: case LXB_TAG_TEMPLATE: case LXB_TAG_SELECT:
     case LXB_TAG_FRAMESET:
         return node->ns == LXB_NS_HTML;
     default:
         return 0;
     }
+}
+
+/* The modes of templates that are no longer open. */
+static void modes_bound(struct tree *t)
+{
+    size_t templates = 0;
+
+    if (t->builder->template_insertion_modes->length == 0)
+        return;
+    for (size_t i = 0; i < t->builder->open_elements->length; i++)
+        templates += lxb_html_tree_node_is(t->builder->open_elements->list[i], LXB_TAG_TEMPLATE);
+    if (t->builder->template_insertion_modes->length > templates)
+        t->builder->template_insertion_modes->length = templates;
 }
 
 /* Pops elements so that the next one is within the depth limit. */
@@ -143,6 +166,7 @@ static void depth_bound(struct tree *t)
     for (size_t i = t->open_max - 1; i < open->length; i++)
         modal |= is_table_part(open->list[i]);
     open->length = t->open_max - 1;
+    modes_bound(t);
     /* The insertion mode must fit what is left on the stack. */
     if (modal && t->builder->mode != lxb_html_tree_insertion_mode_in_table_text)
         lxb_html_tree_reset_insertion_mode_appropriately(t->builder);
@@ -186,7 +210,8 @@ static void text_bound(struct tree *t)
     }
     if (!before && !is_long_text(at->last_child))
         return;
-    lxb_dom_comment_t *gap = lxb_dom_document_create_comment(&t->doc->dom_document, (const lxb_char_t *)"", 0);
+    lxb_dom_comment_t *gap =
+        lxb_dom_document_create_comment(&t->doc->dom_document, (const lxb_char_t *)"", 0);
     if (gap && before)
         lxb_dom_node_insert_before_wo_events(before, lxb_dom_interface_node(gap));
     else if (gap)
@@ -222,6 +247,13 @@ static void made_count(struct tree *t, size_t allocs, uint32_t attrs)
         t->over = t->clamped = 1;
 }
 
+/* Comments are; but in a table one ends the text that is held back, which would pile up. */
+static int is_dropped(const struct tree *t, const lxb_html_token_t *token)
+{
+    return token->tag_id == LXB_TAG__EM_COMMENT &&
+           t->builder->mode != lxb_html_tree_insertion_mode_in_table_text;
+}
+
 static lxb_html_token_t *token_done(lxb_html_tokenizer_t *tokenizer, lxb_html_token_t *token, void *ctx)
 {
     struct tree *t = ctx;
@@ -229,7 +261,7 @@ static lxb_html_token_t *token_done(lxb_html_tokenizer_t *tokenizer, lxb_html_to
 
     if (token->tag_id == LXB_TAG__END_OF_FILE)
         return t->inner(tokenizer, token, t->inner_ctx);
-    if (t->over || token->tag_id == LXB_TAG__EM_COMMENT)
+    if (t->over || is_dropped(t, token))
         return token;
     if (token->tag_id == LXB_TAG__TEXT) {
         text_bound(t);

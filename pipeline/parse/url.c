@@ -53,10 +53,11 @@ static void class_init(void)
 {
     for (int c = 0x21; c < 0x7f; c++) {
         int letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
-        class_of[c] = (uint8_t)((strchr("\"#<>?^`{}/\\", c) ? 0 : C_PATH) | (strchr("\"#<>'", c) ? 0 : C_QUERY) |
-                                ((letter && c >= 'a') || digit || c == '-' || c == '.' ? C_HOST : 0) |
-                                (letter ? C_ALPHA : 0) |
-                                (letter || digit || c == '+' || c == '-' || c == '.' ? C_SCHEME : 0));
+        class_of[c] =
+            (uint8_t)((strchr("\"#<>?^`{}/\\", c) ? 0 : C_PATH) | (strchr("\"#<>'", c) ? 0 : C_QUERY) |
+                      ((letter && c >= 'a') || digit || c == '-' || c == '.' ? C_HOST : 0) |
+                      (letter ? C_ALPHA : 0) |
+                      (letter || digit || c == '+' || c == '-' || c == '.' ? C_SCHEME : 0));
     }
     class_of['\t'] = class_of['\n'] = class_of['\r'] = C_CUT;
 }
@@ -174,7 +175,8 @@ static int host_by_lexbor(struct url_parser *u, const char *scheme, trommel_str 
 
 /* Scheme and authority of `rest`, which begins behind the slashes; *ret_used: its bytes.  Names and
  * passwords are no part of what is crawled. */
-static int authority_add(struct url_parser *u, const char *scheme, trommel_str rest, struct sink *s, size_t *ret_used)
+static int authority_add(struct url_parser *u, const char *scheme, trommel_str rest, struct sink *s,
+                         size_t *ret_used)
 {
     size_t end = 0, from = 0;
 

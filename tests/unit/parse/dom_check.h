@@ -40,7 +40,8 @@ static inline const char *node_check(const trommel_dom *d, uint32_t i, uint32_t 
     if (n->depth > depth_max)
         return "too deep";
     if (i == 0)
-        return n->kind == TROMMEL_NODE_DOCUMENT && n->parent == TROMMEL_NONE && n->end == d->n_nodes && n->depth == 0
+        return n->kind == TROMMEL_NODE_DOCUMENT && n->parent == TROMMEL_NONE && n->end == d->n_nodes &&
+                       n->depth == 0
                    ? NULL
                    : "node 0 is not the whole document";
     if (n->parent >= i)
@@ -76,7 +77,8 @@ static inline const char *dom_check(const trommel_dom *d, uint32_t nodes_max, ui
 {
     const char *bad = NULL;
 
-    if (d->struct_size != sizeof *d || d->node_size != sizeof(trommel_node) || d->attr_size != sizeof(trommel_attr))
+    if (d->struct_size != sizeof *d || d->node_size != sizeof(trommel_node) ||
+        d->attr_size != sizeof(trommel_attr))
         return "sizes";
     if (d->n_nodes == 0 || d->n_nodes > nodes_max)
         return "number of nodes";

@@ -104,8 +104,9 @@ static void a_late_meta_is_not_seen(void **state)
 /* A read behind the end would crash. */
 static void the_prescan_reads_too_far(void **state)
 {
-    static const char page[] = "<!--x--><a b='c' d=e><meta http-equiv=\"content-type\" content=\"a; charset = 'x'\">"
-                               "</p q><!x><?y><META charset=utf-8 ";
+    static const char page[] =
+        "<!--x--><a b='c' d=e><meta http-equiv=\"content-type\" content=\"a; charset = 'x'\">"
+        "</p q><!x><?y><META charset=utf-8 ";
     for (size_t n = 0; n < sizeof page; n++) {
         for (size_t from = 0; from < n; from += 7) {
             struct guarded g = guarded_new(page + from, n - from);
@@ -133,19 +134,26 @@ static size_t encode(const char *to, const char *text, char *out, size_t room)
 static const struct language {
     const char *label, *iconv, *text;
 } languages[] = {
-    { "windows-1252", "CP1252", "“Où est la bibliothèque ?” – c’était déjà l’été, à Zürich et à Malmö, pour 5 €." },
+    { "windows-1252", "CP1252",
+      "“Où est la bibliothèque ?” – c’était déjà l’été, à Zürich et à Malmö, pour 5 €." },
     { "iso-8859-2", "ISO-8859-2", "Příliš žluťoučký kůň úpěl ďábelské ódy. Zażółć gęślą jaźń." },
-    { "windows-1251", "CP1251", "Все люди рождаются свободными и равными в своём достоинстве и правах — так сказано в статье №1." },
+    { "windows-1251", "CP1251",
+      "Все люди рождаются свободными и равными в своём достоинстве и правах — так сказано в статье №1." },
     { "koi8-r", "KOI8-R", "Все люди рождаются свободными и равными в своём достоинстве и правах." },
     { "shift_jis", "CP932",
-      "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所でニャーニャー"
+      "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所でニャーニ"
+      "ャー"
       "泣いていた事だけは記憶している。" },
     { "euc-jp", "EUC-JP",
-      "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所でニャーニャー"
+      "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。何でも薄暗いじめじめした所でニャーニ"
+      "ャー"
       "泣いていた事だけは記憶している。" },
-    { "gb18030", "GB18030", "学而时习之，不亦说乎？有朋自远方来，不亦乐乎？人不知而不愠，不亦君子乎？我们都在这里。" },
-    { "big5", "BIG5", "學而時習之，不亦說乎？有朋自遠方來，不亦樂乎？人不知而不慍，不亦君子乎？我們都在這裡。" },
-    { "euc-kr", "CP949", "모든 국민은 인간으로서의 존엄과 가치를 가지며, 행복을 추구할 권리를 가진다. 똠방각하." },
+    { "gb18030", "GB18030",
+      "学而时习之，不亦说乎？有朋自远方来，不亦乐乎？人不知而不愠，不亦君子乎？我们都在这里。" },
+    { "big5", "BIG5",
+      "學而時習之，不亦說乎？有朋自遠方來，不亦樂乎？人不知而不慍，不亦君子乎？我們都在這裡。" },
+    { "euc-kr", "CP949",
+      "모든 국민은 인간으로서의 존엄과 가치를 가지며, 행복을 추구할 권리를 가진다. 똠방각하." },
     { "utf-16le", "UTF-16LE", "<p>Grüße aus Köln, привет, 猫である and more of the usual ASCII text</p>" },
     { "utf-16be", "UTF-16BE", "<p>Grüße aus Köln, привет, 猫である and more of the usual ASCII text</p>" },
 };
@@ -202,7 +210,8 @@ static void an_undeclared_encoding_is_not_found(void **state)
 static void broken_utf8_is_taken_for_something_else(void **state)
 {
     char page[4096];
-    int n = snprintf(page, sizeof page, "<p>%s %s\xff %s</p>", languages[6].text, languages[2].text, languages[0].text);
+    int n = snprintf(page, sizeof page, "<p>%s %s\xff %s</p>", languages[6].text, languages[2].text,
+                     languages[0].text);
 
     is_found("", page, (size_t)n, "utf-8", "guess");
     is_found("", page, 30, "utf-8", "guess"); /* cut in a character */

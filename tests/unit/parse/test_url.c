@@ -143,7 +143,8 @@ static void what_is_no_web_page_passes(void **state)
 static int has_dots_or_escape(trommel_str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '%' || (s.p[i] == '.' && (i == 0 || !strchr("abcdefghijklmnopqrstuvwxyz123", s.p[i - 1]))))
+        if (s.p[i] == '%' ||
+            (s.p[i] == '.' && (i == 0 || !strchr("abcdefghijklmnopqrstuvwxyz123", s.p[i - 1]))))
             return 1;
     return 0;
 }
@@ -180,7 +181,8 @@ static void stays(trommel_str url)
     arena_init(&a, 4096);
     int err = url_resolve(urls, str(""), url, &a, &again);
     if (err || again.n != url.n || memcmp(again.p, url.p, url.n) != 0)
-        fail_msg("%.*s does not stay: %s %.*s", (int)url.n, url.p, err_name(err), err ? 0 : (int)again.n, again.p);
+        fail_msg("%.*s does not stay: %s %.*s", (int)url.n, url.p, err_name(err), err ? 0 : (int)again.n,
+                 again.p);
     arena_release(&a);
 }
 
@@ -200,8 +202,8 @@ static void agrees(const char *base, trommel_str ref)
     if (!err)
         got = caret_back(got, room);
     if ((err == 0) != ok || (ok && (got.n != want.n || memcmp(got.p, want.p, got.n) != 0)))
-        fail_msg("%s + %.*s: %s %.*s, lexbor says %.*s", base, (int)ref.n, ref.p, err_name(err), (int)got.n, got.p,
-                 ok ? (int)want.n : 0, want.p);
+        fail_msg("%s + %.*s: %s %.*s, lexbor says %.*s", base, (int)ref.n, ref.p, err_name(err), (int)got.n,
+                 got.p, ok ? (int)want.n : 0, want.p);
 }
 
 static uint32_t seed = 1;
@@ -213,16 +215,33 @@ static uint32_t below(uint32_t n)
 }
 
 static const char *const bases[] = {
-    "https://www.example.com/a/b.html?q=1", "http://example.org/", "https://h.example", "https://h.example/x/y/",
-    "http://192.0.2.7:8080/p", "https://h.example/?", "https://h.example/a?b?c",
+    "https://www.example.com/a/b.html?q=1",
+    "http://example.org/",
+    "https://h.example",
+    "https://h.example/x/y/",
+    "http://192.0.2.7:8080/p",
+    "https://h.example/?",
+    "https://h.example/a?b?c",
 };
 
 /* Every byte in each place of a plain URL. */
 static void a_byte_is_taken_for_plain(void **state)
 {
-    static const char *const forms[] = { "https://host.example/pa_th/x?q_q=1#f", "/pa_th/x?q_", "pa_th", "?a_b", "#_",
-                                         "http://ho_st.example/", "http://h._/", "_", "//h/_.", "x/._", "x/_.", "_x",
-                                         "http://h.example_", "http://h.example/_%2e/y", "https://_" };
+    static const char *const forms[] = { "https://host.example/pa_th/x?q_q=1#f",
+                                         "/pa_th/x?q_",
+                                         "pa_th",
+                                         "?a_b",
+                                         "#_",
+                                         "http://ho_st.example/",
+                                         "http://h._/",
+                                         "_",
+                                         "//h/_.",
+                                         "x/._",
+                                         "x/_.",
+                                         "_x",
+                                         "http://h.example_",
+                                         "http://h.example/_%2e/y",
+                                         "https://_" };
     for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
         for (unsigned c = 1; c < 256; c++) {
             char ref[64];
@@ -239,11 +258,84 @@ static void a_byte_is_taken_for_plain(void **state)
 static void the_result_differs_from_lexbor(void **state)
 {
     static const char *const parts[] = {
-        "http://", "https://", "HTTP://", "http:", "https:/", "//", "/", "/", "/", ".", "..", "./", "../", "/.", "/..",
-        "/.../", "%2e", "%2E%2e", "%", "%4", "%41", "?", "?", "#", "&", "=", "a", "b", "index", ".html", "foo", "x1",
-        "-", "--", "xn--", "xn--a", "www.", "example.com", "EXAMPLE", "1", "1.2.3.4", "0x1", ":", ":80", ":443",
-        ":8080", "@", "u:p@", "[", "]", "[::1]", " ", "\t", "\n", "\\", "|", "^", "`", "{", "}", "<", ">", "\"", "'",
-        "~", "!", "$", "*", "+", ",", ";", "_", "\xc3\xa9", "\xe7\x8c\xab", "\xf0\x9f\x98\x80", "\x7f", "a.b", "..b",
+        "http://",
+        "https://",
+        "HTTP://",
+        "http:",
+        "https:/",
+        "//",
+        "/",
+        "/",
+        "/",
+        ".",
+        "..",
+        "./",
+        "../",
+        "/.",
+        "/..",
+        "/.../",
+        "%2e",
+        "%2E%2e",
+        "%",
+        "%4",
+        "%41",
+        "?",
+        "?",
+        "#",
+        "&",
+        "=",
+        "a",
+        "b",
+        "index",
+        ".html",
+        "foo",
+        "x1",
+        "-",
+        "--",
+        "xn--",
+        "xn--a",
+        "www.",
+        "example.com",
+        "EXAMPLE",
+        "1",
+        "1.2.3.4",
+        "0x1",
+        ":",
+        ":80",
+        ":443",
+        ":8080",
+        "@",
+        "u:p@",
+        "[",
+        "]",
+        "[::1]",
+        " ",
+        "\t",
+        "\n",
+        "\\",
+        "|",
+        "^",
+        "`",
+        "{",
+        "}",
+        "<",
+        ">",
+        "\"",
+        "'",
+        "~",
+        "!",
+        "$",
+        "*",
+        "+",
+        ",",
+        ";",
+        "_",
+        "\xc3\xa9",
+        "\xe7\x8c\xab",
+        "\xf0\x9f\x98\x80",
+        "\x7f",
+        "a.b",
+        "..b",
     };
     for (uint32_t i = 0; i < 300000; i++) {
         char ref[256];
@@ -278,8 +370,9 @@ static void a_long_reference_is_cut_or_kept(void **state)
 
 static void a_reference_is_read_too_far(void **state)
 {
-    static const char *const refs[] = { "https://h.example/%2e", "/a/.", "%2", "http://h.example:80", "?q", "#f", ".",
-                                        "http://xn--", "https:" };
+    static const char *const refs[] = {
+        "https://h.example/%2e", "/a/.", "%2", "http://h.example:80", "?q", "#f", ".", "http://xn--", "https:"
+    };
     for (size_t i = 0; i < sizeof refs / sizeof *refs; i++) {
         for (size_t n = 0; n <= strlen(refs[i]); n++) {
             struct guarded g = guarded_new(refs[i], n);
@@ -333,8 +426,10 @@ static void parts_are_cut_in_the_wrong_place(void **state)
     assert_int_equal(url_split(str("http://[::1]:81/?"), &p), 0);
     part_is(p.host, "[::1]");
     part_is(p.port, "81");
-    static const char *const bad[] = { "",         "http://", "http:///x",  "http://h",   "HTTP://h/", "ftp://h/",
-                                       "/x",       "h/x",     "http://h/#", "http://u@h/", "http:/h/", "http://h?x" };
+    static const char *const bad[] = {
+        "",   "http://", "http:///x",  "http://h",    "HTTP://h/", "ftp://h/",
+        "/x", "h/x",     "http://h/#", "http://u@h/", "http:/h/",  "http://h?x"
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(url_split(str(bad[i]), &p), ERR_INVALID);
 }

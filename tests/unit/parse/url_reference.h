@@ -30,7 +30,8 @@ static inline lxb_status_t url_text_add(const lxb_char_t *p, size_t n, void *ctx
 }
 
 /* 1 and its text, or 0 if it is no http or https URL. */
-static inline int url_reference(lxb_url_parser_t *parser, trommel_str base, trommel_str ref, struct url_text *ret)
+static inline int url_reference(lxb_url_parser_t *parser, trommel_str base, trommel_str ref,
+                                struct url_text *ret)
 {
     lxb_url_t *b = NULL, *u;
     int ok = 0;
