@@ -97,6 +97,20 @@ static int is_name(str s)
     return sh.letters >= 1 && !sh.bad && sh.words <= 7 && sh.digits <= 6;
 }
 
+/* "PhD", "M.D.", "MS", "CFP": what stands behind a name and belongs to it. */
+static int is_credential(str s)
+{
+    uint32_t upper = 0, lower = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        upper += s.p[i] >= 'A' && s.p[i] <= 'Z';
+        lower += s.p[i] >= 'a' && s.p[i] <= 'z';
+        if ((unsigned char)s.p[i] >= 0x80 || (s.p[i] >= '0' && s.p[i] <= '9'))
+            return 0;
+    }
+    return s.n >= 2 && s.n <= 12 && upper >= 2 && lower <= 2 && upper >= lower;
+}
+
 static void add_name(struct meta_list *l, str s)
 {
     s = text_trim(s);
@@ -139,12 +153,13 @@ static size_t names_end(str s)
         " see ",    " view ", " editor",  " / ",     " author",         " via ",
         NULL
     };
-    for (const char *const *w = words; *w; w++)
-        for (size_t i = 1; i + strlen(*w) <= end; i++)
-            if (str_starts(str_cut(s, i, end), *w)) {
-                end = i;
-                break;
-            }
+    for (size_t i = 1; i < end; i++) {
+        if (s.p[i] != ' ')
+            continue;
+        for (const char *const *w = words; *w; w++)
+            if ((s.p[i + 1 < end ? i + 1 : i] | 32) == (*w)[1] && str_starts(str_cut(s, i, end), *w))
+                return i;
+    }
     return end;
 }
 
@@ -181,7 +196,11 @@ void author_split(struct meta *m, str byline, struct meta_list *ret)
         str part = text_trim(str_cut(s, from, i));
         if (str_starts(part, "and "))
             part = str_cut(part, 4, part.n);
-        if (seen == 0 || !is_role(part))
+        str *last = ret->n ? &ret->item[ret->n - 1] : NULL;
+        if (last && from && s.p[from - 1] == ',' && is_credential(part) && part.p > last->p &&
+            part.p - last->p < 60 && last->p + last->n < part.p && *(last->p + last->n) == ',')
+            last->n = (size_t)(part.p - last->p) + part.n;
+        else if (seen == 0 || !is_role(part))
             add_name(ret, part);
         seen += part.n > 0;
         from = i + skip;
@@ -222,7 +241,8 @@ static void author_add(struct meta *m, const struct meta_list *names, uint64_t b
         return;
     struct rank_cand *c = &r->c[r->n++];
     c->text = names->item[0];
-    c->names = *names;
+    c->names.n = names->n;
+    memcpy(c->names.item, names->item, names->n * sizeof *names->item);
     c->norm = norm;
     c->bits = bits;
     c->votes = 1;
@@ -276,6 +296,8 @@ static uint64_t author_source(const struct find *f)
                (f->region & R_AUTHOR ? RANK(A_BYLINE) : 0);
     case HOW_CLASS:
         return b | RANK(A_USER);
+    case HOW_DATA: /* the first post's user, in data for scripts */
+        return b | RANK(A_LD_ARTICLE) | RANK(A_USER);
     default:
         return b | RANK(A_BYLINE) | (f->region & R_USER ? RANK(A_USER) : 0);
     }

@@ -351,11 +351,16 @@ static uint32_t read_date(const struct token *t, struct date *d, enum date_order
 
 int date_hint(const char *p, size_t n)
 {
-    for (size_t i = 0; i + 4 <= n; i++) {
-        if (((p[i] == '2' && p[i + 1] == '0') || (p[i] == '1' && p[i + 1] == '9')) && p[i + 2] >= '0' &&
-            p[i + 2] <= '9' && p[i + 3] >= '0' && p[i + 3] <= '9' &&
-            !(i + 4 < n && p[i + 4] >= '0' && p[i + 4] <= '9') && !(i && p[i - 1] >= '0' && p[i - 1] <= '9'))
+    for (size_t i = 0; i + 4 <= n;) {
+        if ((unsigned char)(p[i + 3] - '0') > 9) { /* no run of four digits has this byte */
+            i += 4;
+            continue;
+        }
+        if (((p[i] == '2' && p[i + 1] == '0') || (p[i] == '1' && p[i + 1] == '9')) &&
+            (unsigned char)(p[i + 2] - '0') <= 9 && !(i + 4 < n && (unsigned char)(p[i + 4] - '0') <= 9) &&
+            !(i && (unsigned char)(p[i - 1] - '0') <= 9))
             return 1;
+        i++;
     }
     return 0;
 }

@@ -55,7 +55,11 @@ static void days_add(struct meta *m, const struct date *d, uint64_t bits, int ho
     if (r->n == RANK_MAX)
         return;
     dates[r->n] = *d;
-    r->c[r->n++] = (struct rank_cand){ .number = number, .bits = bits, .votes = 1, .how = (uint8_t)how };
+    struct rank_cand *c = &r->c[r->n++];
+    c->number = number;
+    c->bits = bits;
+    c->votes = 1;
+    c->how = (uint8_t)how;
     (void)m;
 }
 

@@ -25,7 +25,8 @@ typedef trommel_str str;
 #define META_JSON_BYTES  (1u << 20) /* JSON-LD read on one page, all scripts together */
 #define META_JSON_NODES  60000
 #define META_JSON_DEPTH  64
-#define META_LANG_BYTES  6000 /* text given to the language detector */
+#define META_LANG_BYTES  1600 /* text given to the language detector … */
+#define META_LANG_AGAIN  6000 /* … and where that did not settle it */
 #define META_DEPTH_MAX   1024 /* deeper nodes are read without their surroundings */
 
 /* What a find is about. */
@@ -40,10 +41,11 @@ enum {
 #define META_HOWS(X)                                                                                         \
     X(JSON_LD, "json-ld")                                                                                    \
     X(OPENGRAPH, "opengraph")                                                                                \
-    X(META, "meta") X(MICRODATA, "microdata") X(TIME, "time") X(BYLINE, "byline") X(TITLE, "title")          \
-        X(H1, "h1") X(TEXT, "text") X(HTML_LANG, "html-lang") X(DETECTED, "detected") X(LINK, "link")        \
-            X(REL, "rel") X(CLASS, "class") X(URL, "url") X(HEADER, "header") X(H2, "h2")                    \
-                X(TWITTER, "twitter") X(DATA, "data")
+    X(META, "meta")                                                                                          \
+    X(MICRODATA, "microdata") X(TIME, "time") X(BYLINE, "byline") X(TITLE, "title") X(H1, "h1")              \
+        X(TEXT, "text") X(HTML_LANG, "html-lang") X(DETECTED, "detected") X(LINK, "link") X(REL, "rel")      \
+            X(CLASS, "class") X(URL, "url") X(HEADER, "header") X(H2, "h2") X(TWITTER, "twitter")            \
+                X(DATA, "data")
 enum meta_how {
 #define X(name, text) HOW_##name,
     META_HOWS(X)

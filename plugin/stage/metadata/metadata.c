@@ -179,12 +179,12 @@ static str lang_normal(struct meta *m, str s)
 /* A sample of the page's text where there is no content.text: the longer text nodes. */
 static str sample_text(struct meta *m)
 {
-    char *out = meta_take(m, META_LANG_BYTES);
+    char *out = meta_take(m, META_LANG_AGAIN);
     size_t n = 0;
 
     if (!out)
         return (str){ "", 0 };
-    for (uint32_t i = 1; i < m->dom->n_nodes && n < META_LANG_BYTES - 1; i++) {
+    for (uint32_t i = 1; i < m->dom->n_nodes && n < META_LANG_AGAIN - 1; i++) {
         const trommel_node *x = TROMMEL_NODE(m->dom, i);
         if (x->kind == TROMMEL_NODE_ELEMENT && (x->tag == TROMMEL_TAG_SCRIPT || x->tag == TROMMEL_TAG_STYLE ||
                                                 x->tag == TROMMEL_TAG_HEAD || x->ns != TROMMEL_NS_HTML)) {
@@ -193,7 +193,7 @@ static str sample_text(struct meta *m)
         }
         if (x->kind != TROMMEL_NODE_TEXT || x->text_n < 40)
             continue;
-        size_t k = x->text_n < META_LANG_BYTES - 1 - n ? x->text_n : META_LANG_BYTES - 1 - n;
+        size_t k = x->text_n < META_LANG_AGAIN - 1 - n ? x->text_n : META_LANG_AGAIN - 1 - n;
         memcpy(out + n, m->dom->strs + x->text, k);
         n += k;
         out[n++] = ' ';
@@ -231,8 +231,9 @@ static void languages(struct meta *m, str *ret_content)
     m->lang = declared;
     if (declared.n && !given)
         return;
-    sample = cut_to_char(sample, META_LANG_BYTES);
-    if (sample.n < 40 || !lang_detect(sample.p, sample.n, code))
+    str head = cut_to_char(sample, META_LANG_BYTES), more = cut_to_char(sample, META_LANG_AGAIN);
+    if (head.n < 40 ||
+        (!lang_detect(head.p, head.n, code) && (more.n == head.n || !lang_detect(more.p, more.n, code))))
         return;
     size_t n = strlen(code);
     char *out = meta_take(m, n);

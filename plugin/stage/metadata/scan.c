@@ -10,6 +10,12 @@
 
 #define SCRIPTS_MAX 32
 
+#define CLASSES_KEPT 256
+struct class_kept {
+    str cls;
+    uint32_t region;
+};
+
 struct scan {
     struct meta *m;
     const trommel_dom *dom;
@@ -17,7 +23,9 @@ struct scan {
     str before;       /* the text node before this one */
     uint32_t by_node; /* where a byline's opening stood alone, or TROMMEL_NONE */
     int by_strong;
+    int data_is_author; /* the last twitter:label was "Written by" */
     uint32_t n_class, n_h2, n_logo, n_link_author, n_text_dates, n_tags_boxes;
+    struct class_kept kept[CLASSES_KEPT];
     str ld[SCRIPTS_MAX];
     uint32_t n_ld;
     size_t ld_bytes;
@@ -130,6 +138,20 @@ static uint32_t tag_region(uint32_t tag)
     }
 }
 
+/* words_class with a memory: on most pages a few class attributes stand again and again. */
+static uint32_t class_region(struct scan *s, str cls)
+{
+    uint32_t mid = (unsigned char)cls.p[cls.n / 2], last = (unsigned char)cls.p[cls.n - 1];
+    uint32_t slot = ((uint32_t)cls.n * 31 + mid * 7 + last * 131 + (unsigned char)cls.p[0]) % CLASSES_KEPT;
+    struct class_kept *k = &s->kept[slot];
+
+    if (!str_eq(k->cls, cls)) {
+        k->cls = cls;
+        k->region = words_class(cls);
+    }
+    return k->region;
+}
+
 /* What an element says of its inside. */
 static uint32_t own_region(struct scan *s, const trommel_node *x, uint32_t i, const struct attrs *a)
 {
@@ -138,7 +160,7 @@ static uint32_t own_region(struct scan *s, const trommel_node *x, uint32_t i, co
     if (x->tag == TROMMEL_TAG_HTML || x->tag == TROMMEL_TAG_BODY || x->tag == TROMMEL_TAG_HEAD)
         return 0;
     if (a->cls.n)
-        r |= words_class(a->cls);
+        r |= class_region(s, a->cls);
     if (a->id.n)
         r |= words_class(a->id);
     if (a->role.n && str_ieq(a->role, "navigation"))
@@ -190,6 +212,16 @@ static void on_meta(struct scan *s, const struct attrs *a)
         str v = attr_clean(s, a->content, max);
         if (v.n)
             meta_note(s->m, row->what, k == 2 ? HOW_MICRODATA : row->how, row->bits, TROMMEL_NONE, v);
+        return;
+    }
+    if (str_starts(a->name, "twitter:label")) {
+        s->data_is_author = str_has(a->content, "written by") || str_ieq(a->content, "author");
+        return;
+    }
+    if (str_starts(a->name, "twitter:data")) {
+        if (s->data_is_author)
+            meta_note(s->m, W_AUTHOR, HOW_TWITTER, 0, TROMMEL_NONE, attr_clean(s, a->content, META_NAME_MAX));
+        s->data_is_author = 0;
         return;
     }
     if (str_ieq(a->name, "generator") &&
@@ -414,6 +446,31 @@ static void on_anchor(struct scan *s, const trommel_node *x, uint32_t i, const s
         on_logo(s, x, i, a, region | R_HEADER);
 }
 
+/* The first text of a byline that is more than its opening: the name, where a role or a date follows. */
+static void first_name(struct scan *s, uint32_t node, uint32_t region)
+{
+    uint32_t end = TROMMEL_NODE(s->dom, node)->end;
+
+    for (uint32_t i = node + 1; i < end; i++) {
+        const trommel_node *x = TROMMEL_NODE(s->dom, i);
+        int strong;
+        if (x->kind == TROMMEL_NODE_ELEMENT &&
+            (x->ns != TROMMEL_NS_HTML || x->tag == TROMMEL_TAG_SCRIPT || x->tag == TROMMEL_TAG_STYLE ||
+             x->tag == TROMMEL_TAG_BUTTON)) {
+            i = x->end > i ? x->end - 1 : i;
+            continue;
+        }
+        if (x->kind != TROMMEL_NODE_TEXT || (x->flags & TROMMEL_NODE_F_SPACE))
+            continue;
+        str t = text_trim(node_str(s->dom, x));
+        if (!t.n || words_by(t, &strong) == t.n)
+            continue;
+        if (t.n <= 80)
+            note(s, W_AUTHOR, HOW_BYLINE, B_WHOLE, i, region, text_clean(s->m, t, 120, 0));
+        return;
+    }
+}
+
 /* A byline, a date, a box of tags, a title: by what the element's class says, once where nested. */
 static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const struct attrs *a, uint32_t own,
                      uint32_t above)
@@ -421,7 +478,7 @@ static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const st
     uint32_t region = own | above, fresh = own & ~above, size = x->end - i;
 
     if (fresh & (R_AUTHOR | R_USER) && !(region & R_HIDDEN) && size <= 40) {
-        str t = text_of(s->m, i, 240);
+        str t = text_of_apart(s->m, i, 240);
         if (t.n && t.n < 236) {
             int micro = str_has(a->itemprop, "author") || str_is(a->itemprop, "creator");
             note(s, W_AUTHOR,
@@ -430,6 +487,8 @@ static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const st
                                   : HOW_CLASS,
                  size == 2 ? B_WHOLE : 0, i, region, t);
         }
+        if (size > 3)
+            first_name(s, i, region);
     } else if ((own & R_AUTHOR) && size <= 6 && a->itemprop.n && str_is(a->itemprop, "name")) {
         note(s, W_AUTHOR, HOW_MICRODATA, B_WHOLE, i, region, text_of(s->m, i, 240));
     }
@@ -485,7 +544,8 @@ static void text_byline(struct scan *s, const trommel_node *x, uint32_t i, uint3
         str rest = text_trim(str_cut(t, n, t.n));
         uint32_t bits = B_BY | (strong ? B_MAIN_KEY : 0);
         const trommel_node *up = TROMMEL_NODE(s->dom, x->parent);
-        if (rest.n && rest.n <= 160)
+        int lower = rest.n && rest.p[0] >= 'a' && rest.p[0] <= 'z'; /* "by joining our list" */
+        if (rest.n && rest.n <= 160 && (strong || !lower || s->m->forum || (region & (R_AUTHOR | R_USER))))
             note(s, W_AUTHOR, HOW_TEXT, bits, i, region, text_clean(s->m, rest, 240, 0));
         if (x->parent && up->end - x->parent <= 24 &&
             up->end - x->parent > 2) { /* names in elements beside it */
@@ -541,7 +601,7 @@ static void on_text(struct scan *s, const trommel_node *x, uint32_t i, uint32_t 
         text_byline(s, x, i, region, t);
         text_date(s, i, region, t);
         text_tag_label(s, x, i, region, t);
-        if (t.n <= 250 && (region & (R_FOOTER | R_COPY) || i > s->dom->n_nodes / 2) &&
+        if (t.n <= 250 && (region & (R_FOOTER | R_COPY) || i > s->dom->n_nodes - s->dom->n_nodes / 8) &&
             (memmem(t.p, t.n, "\xC2\xA9", 2) || str_has(t, "copyright") || str_has(t, "powered by")))
             note(s, W_FOOT, HOW_TEXT, 0, i, region, text_clean(s->m, t, 250, 0));
     } else {
@@ -566,6 +626,47 @@ static int is_quiet(uint32_t tag)
         return 0;
     default:
         return 1;
+    }
+}
+
+/* A string's value behind key in JSON that lies escaped in a string of JSON. */
+static str escaped_value(str s, const char *key)
+{
+    size_t k = strlen(key);
+    const char *hit = memmem(s.p, s.n, key, k), *end = s.p + s.n, *q;
+
+    if (!hit)
+        return (str){ NULL, 0 };
+    hit += k;
+    q = memchr(hit, '\\', (size_t)(end - hit));
+    return q && q - hit < 100 ? (str){ hit, (size_t)(q - hit) } : (str){ NULL, 0 };
+}
+
+/* Discourse sends a thread's first posts as JSON in an attribute, whether or not the page shows them. */
+static void on_preloaded(struct scan *s, const trommel_node *x, uint32_t i)
+{
+    static const char posts[] = "post_stream\\\":{\\\"posts\\\":[{";
+
+    for (uint32_t k = 0; k < x->attr_n; k++) {
+        const trommel_attr *a = TROMMEL_ATTR(s->dom, x->attr + k);
+        str name = { s->dom->strs + a->name, a->name_n }, v = { s->dom->strs + a->val, a->val_n };
+        if (!str_is(name, "data-preloaded"))
+            continue;
+        const char *hit = memmem(v.p, v.n, posts, sizeof posts - 1);
+        s->m->forum = 1;
+        if (!hit)
+            return;
+        str first = str_cut(v, (size_t)(hit - v.p), v.n);
+        if (first.n > 3000)
+            first.n = 3000;
+        str user = escaped_value(first, "\\\"username\\\":\\\""),
+            date = escaped_value(first, "\\\"created_at\\\":\\\"");
+        if (user.n)
+            note(s, W_AUTHOR, HOW_DATA, B_WHOLE | B_ARTICLE, TROMMEL_NONE, R_USER,
+                 text_clean(s->m, user, 100, 0));
+        if (date.n)
+            note(s, W_PUBLISHED, HOW_DATA, B_ARTICLE, TROMMEL_NONE, R_USER, text_clean(s->m, date, 40, 0));
+        return;
     }
 }
 
@@ -617,6 +718,8 @@ static uint32_t on_element(struct scan *s, const trommel_node *x, uint32_t i, ui
     }
     uint32_t own = own_region(s, x, i, &a), region = own | above;
     *ret_region = region;
+    if (a.id.n && str_is(a.id, "data-preloaded"))
+        on_preloaded(s, x, i);
     if (x->tag == TROMMEL_TAG_TIME)
         on_time(s, i, region, &a);
     else if (a.itemprop.n)

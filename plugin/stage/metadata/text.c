@@ -140,6 +140,12 @@ str text_trim(str s)
 {
     const char *end = s.p + s.n;
 
+    while (s.p < end && (unsigned char)*s.p <= ' ')
+        s.p++;
+    while (end > s.p && (unsigned char)end[-1] <= ' ')
+        end--;
+    if (s.p == end || ((unsigned char)*s.p < 0x7F && (unsigned char)end[-1] < 0x7F))
+        return (str){ s.p, (size_t)(end - s.p) };
     while (s.p < end) {
         const char *q = s.p;
         uint32_t c = text_next(&q, end);
@@ -378,7 +384,7 @@ static int is_inline(uint32_t tag)
     }
 }
 
-str text_of(struct meta *m, uint32_t node, size_t max)
+static str subtree_text(struct meta *m, uint32_t node, size_t max, int apart)
 {
     const trommel_dom *dom = m->dom;
     uint32_t end = TROMMEL_NODE(dom, node)->end;
@@ -396,7 +402,7 @@ str text_of(struct meta *m, uint32_t node, size_t max)
                 i = x->end > i ? x->end - 1 : i;
                 continue;
             }
-            if (!is_inline(x->tag) && n)
+            if (n && (apart || !is_inline(x->tag)))
                 raw[n++] = ' ';
         } else if (x->kind == TROMMEL_NODE_TEXT) {
             size_t k = x->text_n < max - n ? x->text_n : max - n;
@@ -411,6 +417,16 @@ str text_of(struct meta *m, uint32_t node, size_t max)
     if (n && (unsigned char)raw[n - 1] >= 0xC0)
         n--;
     return text_clean(m, (str){ raw, n }, max, 0);
+}
+
+str text_of(struct meta *m, uint32_t node, size_t max)
+{
+    return subtree_text(m, node, max, 0);
+}
+
+str text_of_apart(struct meta *m, uint32_t node, size_t max)
+{
+    return subtree_text(m, node, max, 1);
 }
 
 int str_starts_n(str a, const char *z, size_t n)

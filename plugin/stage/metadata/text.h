@@ -21,6 +21,8 @@ double text_share(str a, str b);        /* share of a's words that b has; both n
 int text_has_words(str norm, str part); /* is part a run of whole words of norm? */
 /* Text of a subtree as a reader sees it: no scripts, styles, templates; cut at max. */
 str text_of(struct meta *m, uint32_t node, size_t max);
+/* The same with a space at every element's edge: for bylines, where a name and a date sit side by side. */
+str text_of_apart(struct meta *m, uint32_t node, size_t max);
 
 int str_starts_n(str a, const char *z, size_t n);
 int str_has_n(str a, const char *z, size_t n);

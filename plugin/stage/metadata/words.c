@@ -212,7 +212,7 @@ uint32_t words_date_label(str before)
 static const char *const by_openings[] = {
     "!written by", "!posted by", "!words by", "!story by", "!article by", "!text by", "!created by",
     "!published by", "!contributed by", "!guest post by", "!started by", "!asked by", "!submitted by",
-    "!authored by", "!author:", "!authors:", "!author(s):", "!written and edited by", "!reported by",
+    "!authored by", "!this post was written by", "!this article was written by", "!contributors:", "!author(s)", "!author:", "!authors:", "!author(s):", "!written and edited by", "!reported by",
     "!a post by", "!post author:", "!post author", "!author", "by", "!geschrieben von",
     "!ein artikel von", "!ein beitrag von", "von", "!autor:", "!autorin:", "!autoren:", "!écrit par",
     "!publié par", "!rédigé par", "!auteur :", "!auteur:", "par", "!escrito por", "!publicado por",
@@ -255,7 +255,7 @@ size_t words_by(str s, int *ret_strong)
     static struct chains chains;
 
     char buf[FOLD_MAX];
-    str low = fold_start(s, buf);
+    str low = s.n && (unsigned char)s.p[0] >= 0x80 ? fold_start(s, buf) : s;
 
     if (!chains.filled)
         chains_fill(&chains, by_openings);
@@ -297,7 +297,7 @@ size_t words_tag_label(str s)
 {
     static struct chains chains;
     char buf[FOLD_MAX];
-    str low = fold_start(s, buf);
+    str low = s.n && (unsigned char)s.p[0] >= 0x80 ? fold_start(s, buf) : s;
     size_t best = 0;
 
     if (!chains.filled)

@@ -171,7 +171,7 @@ static void bylines_are_cut_badly(void **state)
         { "Автор: Иван Петров", "Иван Петров" },
         { "作者：王小明", "王小明" },
         { "Byron Stone", "Byron Stone" },
-        { "Ada Stone, PhD & Bo Reed", "Ada Stone|Bo Reed" },
+        { "Ada Stone, PhD, MS & Bo Reed", "Ada Stone, PhD, MS|Bo Reed" },
         { "https://example.org/people/ada", "" },
         { "By", "" },
         { "", "" },

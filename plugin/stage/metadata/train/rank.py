@@ -146,7 +146,7 @@ def main():
             said, reach = p["said"][:2] if p["said"] else None, any(c[2] for c in p["c"])
             print(f"  {p['id']} {kind_of_page[:4]} want {want!r} said {said!r} reach {reach}")
         out.append((kind, w))
-    if a.write:
+    if a.write and len(out) == 3:
         with open(a.write, "w", encoding="utf-8") as f:
             f.write("/* rank_weights: made by train/rank.py; do not edit. */\n")
             for kind, w in out:
