@@ -61,11 +61,13 @@ enum {
 };
 #define CLASS_BIT(g) (1ull << CLASS_##g)
 
+#define CLASS_BITS       8192u /* of a first look, which turns most words away within a kilobyte */
 #define CLASS_SLOTS      1024u /* of words; a power of two, well over their number */
-#define CLASS_CACHE      4096u /* of values */
+#define CLASS_CACHE      1024u /* of values */
 #define CLASS_VALUE_MAX  300u  /* bytes of a value that are looked at */
 
 struct class_words {
+    uint64_t maybe[CLASS_BITS / 64];
     struct {
         uint32_t hash;
         uint64_t mask;
@@ -110,25 +112,42 @@ SDK_INLINE void class_words_init(struct class_words *w)
     for (unsigned g = 0; g < CLASS_GROUPS_N; g++)
         for (const char *p = lists[g]; *p; p += *p == ' ') {
             size_t n = strcspn(p, " ");
-            *class_slot(w, class_hash(p, n), 1) |= 1ull << g;
+            uint32_t h = class_hash(p, n);
+            *class_slot(w, h, 1) |= 1ull << g;
+            w->maybe[h / 64 % (CLASS_BITS / 64)] |= 1ull << h % 64;
             p += n;
         }
 }
 
+/* Groups of one word, by its hash as class_hash makes it. */
+SDK_INLINE uint64_t class_word_mask(struct class_words *w, uint32_t h)
+{
+    uint64_t *hit;
+
+    h ^= h >> 15;
+    if (!h)
+        h = 1;
+    if (!(w->maybe[h / 64 % (CLASS_BITS / 64)] >> h % 64 & 1))
+        return 0;
+    hit = class_slot(w, h, 0);
+    return hit ? *hit : 0;
+}
+
 SDK_INLINE uint64_t class_mask_of(struct class_words *w, const char *p, size_t n)
 {
-    uint64_t mask = 0, *hit;
+    uint64_t mask = 0;
     size_t i = 0;
 
     while (i < n) {
+        uint32_t h = 2166136261u;
         size_t from = i;
-        while (i < n && p[i] >= 'A' && p[i] <= 'Z')
-            i++;
+        while (i < n && (unsigned char)(p[i] - 'A') < 26)
+            h = (h ^ (uint32_t)(p[i++] + 32)) * 16777619u;
         if (i - from < 2) /* a capital begins a word, a run of capitals is one */
-            while (i < n && p[i] >= 'a' && p[i] <= 'z')
-                i++;
-        if (i - from > 1 && i - from < 20 && (hit = class_slot(w, class_hash(p + from, i - from), 0)))
-            mask |= *hit;
+            while (i < n && (unsigned char)(p[i] - 'a') < 26)
+                h = (h ^ (uint32_t)p[i++]) * 16777619u;
+        if (i - from > 1 && i - from < 20)
+            mask |= class_word_mask(w, h);
         if (i == from)
             i++;
     }

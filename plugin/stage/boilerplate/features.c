@@ -156,8 +156,12 @@ static void pass_down(struct maker *m)
         struct el *x = &pg->els[e], *up = &pg->els[x->parent];
         uint8_t *own = m->near + (size_t)e * NEAR_STRIDE;
         const uint8_t *from = m->near + (size_t)x->parent * NEAR_STRIDE;
-        for (int i = 0; i < NEAR_STRIDE; i++)
-            own[i] = (uint8_t)(from[i] + (from[i] < 0xff));
+        for (int i = 0; i < NEAR_STRIDE; i += TREES_LANES) {
+            trees_lanes v;
+            memcpy(&v, from + i, sizeof v);
+            v -= (trees_lanes)(v != 0xff); /* one more where it is not the end of the scale */
+            memcpy(own + i, &v, sizeof v);
+        }
         for (uint64_t mask = x->mask; mask; mask &= mask - 1)
             own[__builtin_ctzll(mask)] = 0;
         x->on_root = holds(pg, e, m->root) ? x->depth : up->on_root;

@@ -58,23 +58,47 @@ static int in_code(const struct writer *w)
     return 0;
 }
 
-/* Does this character need a backslash?  start: it begins a line. */
+/* Characters that may need work: 1 white space or its first byte, 2 special anywhere, 3 at a line's start or
+ * in a cell. */
+static const uint8_t special[256] = {
+    [0 ... ' '] = 1, [0xc2] = 1, [0xe2] = 1, [0xef] = 1, ['\\'] = 2, ['`'] = 2, ['*'] = 2, ['['] = 2, [']'] = 2,
+    ['<'] = 2, ['_'] = 3, ['#'] = 3, ['>'] = 3, ['-'] = 3, ['+'] = 3, ['|'] = 3,
+};
+
+/* Does this character of class 2 or 3 need a backslash?  start: it begins a line. */
 static int is_special(unsigned char c, unsigned char next, int start, int cell)
 {
     switch (c) {
-    case '\\': case '`': case '*': case '[': case ']': case '<':
-        return 1;
-    case '_':
-        return start;
-    case '#': case '>':
+    case '_': case '#': case '>':
         return start;
     case '-': case '+':
         return start && next <= ' ';
     case '|':
         return cell;
     default:
-        return 0;
+        return 1;
     }
+}
+
+/* A run without white space: copied, with backslashes.  Gives its end. */
+static const unsigned char *add_run(struct writer *w, const unsigned char *p, const unsigned char *end, int start,
+                                    int code)
+{
+    const unsigned char *from = p;
+    char *to = out_room(w->o, 2 * (size_t)(end - p)), *begin = to;
+
+    if (!to)
+        return end;
+    for (; p < end; p++) {
+        unsigned cls = special[*p];
+        if (cls == 1 && render_space(p, end))
+            break;
+        if (cls > 1 && !code && is_special(*p, p + 1 < end ? p[1] : ' ', start && p == from, w->in_cell))
+            *to++ = '\\';
+        *to++ = (char)*p;
+    }
+    w->o->n += (size_t)(to - begin);
+    return p;
 }
 
 static void add_text(struct writer *w, const char *text, size_t n)
@@ -83,23 +107,16 @@ static void add_text(struct writer *w, const char *text, size_t n)
     int code = in_code(w);
 
     while (p < end) {
-        unsigned gap = render_space(p, end);
+        unsigned gap = special[*p] == 1 ? render_space(p, end) : 0;
         if (gap) {
             w->space = 1;
             p += gap;
             continue;
         }
         int start = w->line_start;
-        owed(w);
-        const unsigned char *from = p;
-        while (p < end && !render_space(p, end)
-               && !(!code && is_special(*p, p + 1 < end ? p[1] : ' ', start && p == from, w->in_cell)))
-            p++;
-        out_add(w->o, (const char *)from, (size_t)(p - from));
-        if (p < end && !render_space(p, end)) {
-            put(w, "\\");
-            out_add(w->o, (const char *)p++, 1);
-        }
+        if (w->space || start || w->n_open)
+            owed(w);
+        p = add_run(w, p, end, start, code);
     }
 }
 

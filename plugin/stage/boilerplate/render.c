@@ -5,25 +5,36 @@
 #define CELL_BLOCKS_MAX 4   /* a cell with more blocks or words is layout, not data */
 #define CELL_WORDS_MAX  120
 
+static int out_grow(struct out *o, size_t n)
+{
+    size_t cap = o->cap ? o->cap * 2 : 4096;
+
+    while (cap < o->n + n)
+        cap *= 2;
+    char *grown = page_alloc(o->pg, cap, 1);
+    if (!grown)
+        return o->err = TROMMEL_E_LIMIT;
+    if (o->n)
+        memcpy(grown, o->p, o->n);
+    o->p = grown;
+    o->cap = cap;
+    return 0;
+}
+
+char *out_room(struct out *o, size_t n)
+{
+    if (o->err || (o->n + n > o->cap && out_grow(o, n)))
+        return NULL;
+    return o->p + o->n;
+}
+
 void out_add(struct out *o, const char *p, size_t n)
 {
-    if (o->err)
+    char *to = out_room(o, n);
+
+    if (!to)
         return;
-    if (o->n + n > o->cap) {
-        size_t cap = o->cap ? o->cap * 2 : 4096;
-        while (cap < o->n + n)
-            cap *= 2;
-        char *grown = page_alloc(o->pg, cap, 1);
-        if (!grown) {
-            o->err = TROMMEL_E_LIMIT;
-            return;
-        }
-        if (o->n)
-            memcpy(grown, o->p, o->n);
-        o->p = grown;
-        o->cap = cap;
-    }
-    memcpy(o->p + o->n, p, n);
+    memcpy(to, p, n);
     o->n += n;
 }
 
@@ -76,23 +87,27 @@ enum join render_join(const struct page *pg, const struct block *a, const struct
 static void add_collapsed(struct out *o, const char *text, size_t n, int *space, size_t line)
 {
     const unsigned char *p = (const unsigned char *)text, *end = p + n;
+    char *to = out_room(o, n + 1), *from = to;
+    int owed = *space, begun = o->n > line && o->p[o->n - 1] != '\n';
 
+    if (!to)
+        return;
     while (p < end) {
-        const unsigned char *from = p;
-        unsigned w = 0;
-        while (p < end && !(w = render_space(p, end)))
-            p++;
-        if (p > from) {
-            if (*space && o->n > line && o->p[o->n - 1] != '\n')
-                out_add(o, " ", 1);
-            *space = 0;
-            out_add(o, (const char *)from, (size_t)(p - from));
-        }
-        if (p < end) {
-            *space = 1;
+        unsigned w = *p > ' ' && *p < 0xc2 ? 0 : render_space(p, end);
+        if (w) {
+            owed = 1;
             p += w;
+            continue;
         }
+        if (owed && (begun || to > from))
+            *to++ = ' ';
+        owed = 0;
+        do
+            *to++ = (char)*p++;
+        while (p < end && *p > ' ' && *p < 0xc2);
     }
+    *space = owed;
+    o->n += (size_t)(to - from);
 }
 
 static void add_block(struct out *o, const struct block *b)

@@ -11,6 +11,8 @@ struct out {
     int err;
 };
 void out_add(struct out *o, const char *p, size_t n);
+/* Room for n more bytes at o->p + o->n; NULL after an error.  The caller adds what it used to o->n. */
+char *out_room(struct out *o, size_t n);
 
 /* Length of white space at p, 0 if there is none: ASCII's, no-break space, zero-width space and BOM. */
 static inline __attribute__((unused)) unsigned render_space(const unsigned char *p, const unsigned char *end)

@@ -307,6 +307,11 @@ static void row_url(struct reader *r, trommel_str url)
 
     if (!url.n) /* unknown, which is not a site's root */
         return;
+    const char *query = memchr(url.p, '?', n);
+    if (query) {
+        row[L_u_query] = 1;
+        n = (size_t)(query - url.p);
+    }
     for (size_t i = 0; i <= n; i++) {
         char c = i < n ? url.p[i] : '/';
         int lower = sdk_lower((unsigned char)c);
@@ -327,10 +332,6 @@ static void row_url(struct reader *r, trommel_str url)
             row[L_u_year] = 1;
         from = i + 1;
     next:
-        if (c == '?' && i < n) {
-            row[L_u_query] = 1;
-            break;
-        }
         if (c == '/') {
             segments += slashes >= 3 && last;
             slashes++;
