@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/e2e/lib.sh
 server_start
-pages=${TROMMEL_PAGES:-1500} kills=0
+pages=${TROMMEL_PAGES:-2500} kills=0
 site="http://127.0.0.1:$port/t/gen?site=resume&page=0&links=7&pages=$pages&bytes=3000&ms=0"
 RANDOM=${TROMMEL_SEED:-4711}
 
@@ -14,8 +14,8 @@ for round in 1 2 3 4 5 6 7 8 9 10; do
         >>"$work/out" 2>>"$work/err" </dev/null &
     group=$!
     started+=("$group")
-    # somewhere within the next eighth of the site, then everything of it at once
-    if log_wait $(($(grep -c '^E' "$log" || true) + RANDOM % (pages / 8) + 1)) '^E' "$group"; then
+    # somewhere within the next fourteenth of the site, then everything of it at once
+    if log_wait $(($(grep -c '^E' "$log" || true) + RANDOM % (pages / 14) + 1)) '^E' "$group"; then
         kill -9 -- "-$group"
         kills=$((kills + 1))
     fi
