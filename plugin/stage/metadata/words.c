@@ -212,7 +212,8 @@ uint32_t words_date_label(str before)
 static const char *const by_openings[] = {
     "!written by", "!posted by", "!words by", "!story by", "!article by", "!text by", "!created by",
     "!published by", "!contributed by", "!guest post by", "!started by", "!asked by", "!submitted by",
-    "!authored by", "!this post was written by", "!this article was written by", "!contributors:", "!author(s)", "!author:", "!authors:", "!author(s):", "!written and edited by", "!reported by",
+    "!authored by", "!this post was written by", "!this article was written by", "!contributors:",
+    "!author(s):", "!author(s)", "!author:", "!authors:", "!written and edited by", "!reported by",
     "!a post by", "!post author:", "!post author", "!author", "by", "!geschrieben von",
     "!ein artikel von", "!ein beitrag von", "von", "!autor:", "!autorin:", "!autoren:", "!écrit par",
     "!publié par", "!rédigé par", "!auteur :", "!auteur:", "par", "!escrito por", "!publicado por",
@@ -249,6 +250,8 @@ static unsigned char first_byte(str s)
 {
     return s.n == 0 ? 0 : (unsigned char)(s.p[0] >= 'A' && s.p[0] <= 'Z' ? s.p[0] + 32 : s.p[0]);
 }
+
+_Static_assert(sizeof by_openings / sizeof *by_openings < 128, "chains hold 127 rows");
 
 size_t words_by(str s, int *ret_strong)
 {
@@ -292,6 +295,8 @@ static const char *const tag_labels[] = {
     "關鍵字", "タグ", "キーワード", "태그", NULL
 };
 /* clang-format on */
+
+_Static_assert(sizeof tag_labels / sizeof *tag_labels < 128, "chains hold 127 rows");
 
 size_t words_tag_label(str s)
 {
@@ -436,6 +441,7 @@ static const struct words_key meta_keys[] = {
     { "publish-date", W_PUBLISHED, HOW_META, 0 },
     { "publish_date", W_PUBLISHED, HOW_META, 0 },
     { "publish_time", W_PUBLISHED, HOW_META, 0 },
+    { "published", W_PUBLISHED, HOW_META, 0 },
     { "published_date", W_PUBLISHED, HOW_META, 0 },
     { "published_time", W_PUBLISHED, HOW_META, 0 },
     { "publisheddate", W_PUBLISHED, HOW_META, 0 },

@@ -112,7 +112,8 @@ def main():
     for line in open(a.cands, encoding="utf-8"):
         r = json.loads(line)
         if r["id"] not in truths:
-            truths[r["id"]] = json.loads((a.truth / "ground-truth" / (r["id"] + ".json")).read_text(encoding="utf-8"))
+            path = a.truth / "ground-truth" / (r["id"] + ".json")
+            truths[r["id"]] = json.loads(path.read_text(encoding="utf-8"))
         t = truths[r["id"]]["ground_truth"]
         host = urllib.parse.urlsplit(truths[r["id"]].get("url") or r["id"]).netloc
         domain = ".".join(host.split(".")[-2:])
