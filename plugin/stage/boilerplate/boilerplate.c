@@ -17,6 +17,7 @@
 
 #define REPEAT_WORDS 6     /* exact repeats of so many words come out once */
 #define PRECISE_CUT  0.6f  /* mode=precision: least probability of a kept block */
+#define PROSE_PERCENT 40   /* of the kept words that stand in one place: the page is about them */
 #define FIRST_PART   6     /* one in so many trees comes first … */
 #define FIRST_CUT    -2.f  /* … and settles what has a margin below this … */
 #define SETTLED      -5.f  /* … to this one, which is usual for such blocks */
@@ -137,6 +138,34 @@ static int margins_make(struct work *w, uint8_t *rows)
     return 0;
 }
 
+static int is_article(struct work *w)
+{
+    trommel_val type;
+
+    return stage.host->get(w->page, NEED_LAYOUT, &type) == TROMMEL_OK && type.type == TROMMEL_T_STR && type.n == 7
+           && !memcmp(type.u.p, "article", 7);
+}
+
+/* An article with its prose in one place has no content in runs of links elsewhere. */
+static void elsewhere_drop(struct work *w)
+{
+    const struct page *pg = &w->pg;
+    uint64_t all = 0, prose = 0;
+
+    for (uint32_t k = 0; k < pg->n_blocks; k++) {
+        const struct block *b = &pg->blocks[k];
+        if (!w->keep[k])
+            continue;
+        all += b->size;
+        if (b->el >= pg->root && b->el < pg->els[pg->root].end)
+            prose += b->size;
+    }
+    if (prose * 100 < all * PROSE_PERCENT)
+        return;
+    for (uint32_t k = 0; k < pg->n_blocks; k++)
+        w->keep[k] = w->keep[k] && !rule_elsewhere(pg, k);
+}
+
 static int blocks_judge(struct work *w)
 {
     struct page *pg = &w->pg;
@@ -159,6 +188,8 @@ static int blocks_judge(struct work *w)
             title = 1;
         }
     }
+    if (is_article(w))
+        elsewhere_drop(w);
     return repeats_drop(w);
 }
 

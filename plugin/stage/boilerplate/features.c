@@ -480,7 +480,7 @@ static void tree_read(struct maker *m)
     tables_fill(m);
     running_sums(m);
     longest_find(m);
-    m->root = root_find(pg);
+    m->root = pg->root = root_find(pg);
     pass_down(m);
 }
 

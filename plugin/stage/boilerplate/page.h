@@ -94,6 +94,7 @@ struct page {
     struct text_set title, desc;
     uint64_t title_key;        /* hash of the document title's words */
     uint32_t words_total;
+    uint32_t root;             /* the element that holds the prose, by features_make; 0: none */
 };
 
 /* Lists elements, blocks, links and images.  0, or TROMMEL_E_LIMIT (memory), TROMMEL_E_FAIL (out of time). */

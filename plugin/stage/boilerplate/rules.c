@@ -4,6 +4,8 @@
 #define TEASER_ITEMS_MAX 2
 #define TAG_LEVELS       3  /* elements above a tag that may hold its list */
 #define TAG_WORDS        4  /* mean words of a tag */
+#define RUN_LEVELS       3  /* elements at and above a link that may repeat … */
+#define RUN_MIN          3  /* … so often */
 #define TAGS_WORDS_MAX   80 /* words of a list of tags */
 
 int rule_title(const struct page *pg, uint32_t k)
@@ -49,5 +51,18 @@ int rule_tags(const struct page *pg, uint32_t k)
         return items >= 2 && x->sums.words <= TAGS_WORDS_MAX && x->sums.words <= TAG_WORDS * items
                && x->sums.link_chars * 10 >= x->sums.chars * 7 && !x->sums.sents;
     }
+    return 0;
+}
+
+int rule_elsewhere(const struct page *pg, uint32_t k)
+{
+    const struct block *b = &pg->blocks[k];
+    uint32_t e = b->el;
+
+    if (b->link_chars < b->t.chars || !pg->root || (e >= pg->root && e < pg->els[pg->root].end))
+        return 0;
+    for (int i = 0; i < RUN_LEVELS && e; i++, e = pg->els[e].parent)
+        if (pg->els[e].alike >= RUN_MIN)
+            return 1;
     return 0;
 }

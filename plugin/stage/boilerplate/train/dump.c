@@ -4,7 +4,7 @@
  *
  * Writes OUT.names (a feature a line), OUT.rows (FEATURES_N bytes a block) and OUT.blocks: for each page
  * a line "PAGE id blocks", then for each block three native uint32, its size, the rules that fit it (1 title,
- * 2 teaser, 4 tags) and its text's bytes, and the text. */
+ * 2 teaser, 4 tags, 8 elsewhere; 16 in the root) and its text's bytes, and the text. */
 #include <stdio.h>
 #include <string.h>
 
@@ -45,7 +45,9 @@ static void text_write(FILE *out, const struct page *pg, const struct block *b)
             }
         }
         head[0] = b->size;
-        head[1] = (uint32_t)(rule_title(pg, k) + 2 * rule_teaser(pg, k) + 4 * rule_tags(pg, k));
+        head[1] = (uint32_t)(rule_title(pg, k) + 2 * rule_teaser(pg, k) + 4 * rule_tags(pg, k)
+                             + 8 * rule_elsewhere(pg, k)
+                             + 16 * (b->el >= pg->root && b->el < pg->els[pg->root].end));
         head[2] = n;
         if (!pass)
             fwrite(head, sizeof head, 1, out);
