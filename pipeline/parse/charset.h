@@ -27,6 +27,9 @@ const char *charset_name(lxb_encoding_t e);
 /* The guess, where nothing is said. */
 lxb_encoding_t charset_guess(trommel_str body, int is_html, int *ret_default);
 
+/* A multi-byte encoding whose text is mostly ASCII, or LXB_ENCODING_UNDEFINED. */
+lxb_encoding_t charset_guess_sparse(trommel_str body);
+
 /* The text in UTF-8 without byte order mark, U+FFFD for what is invalid.  *ret is `body` or a part of it
  * if nothing had to be changed, else in `room`.  0, ERR_NOMEM, ERR_LIMIT (over room's maximum). */
 int charset_convert(struct charset c, trommel_str body, struct buf *room, trommel_str *ret);

@@ -1,7 +1,7 @@
 /* guess: the encoding of a page that does not say (charset.h).
  *
- * In order: UTF-16 by its zero bytes; UTF-8 by being valid (or nearly); ISO-2022-JP by its escapes; then
- * the East Asian encodings, each judged by what its bytes would mean: every character of the sample gets
+ * In order: UTF-16 by its zero bytes; UTF-8 by being valid (or nearly); ISO-2022-JP by its escapes; Latin
+ * text in a multi-byte encoding (guess_sparse.c); then the East Asian encodings, each judged by what its bytes would mean: every character of the sample gets
  * a weight (kana, the standard's block of common characters, the most frequent ones, rare blocks,
  * impossible sequences), and the mean decides.  What is none of these is left to uchardet, which is
  * given the text between tags that has other bytes than ASCII; without an answer it is windows-1252. */
@@ -427,7 +427,9 @@ lxb_encoding_t charset_guess(trommel_str body, int is_html, int *ret_default)
         return has_jis_escape(body) ? LXB_ENCODING_ISO_2022_JP : LXB_ENCODING_UTF_8;
     if (is_mostly_utf8(body))
         return LXB_ENCODING_UTF_8;
-    lxb_encoding_t e = guess_east(body);
+    lxb_encoding_t e = charset_guess_sparse(body);
+    if (e == LXB_ENCODING_UNDEFINED)
+        e = guess_east(body);
     if (e == LXB_ENCODING_UNDEFINED)
         e = guess_other(body, is_html);
     *ret_default = e == LXB_ENCODING_UNDEFINED;

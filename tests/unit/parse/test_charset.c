@@ -207,6 +207,32 @@ static void an_undeclared_encoding_is_not_found(void **state)
     }
 }
 
+/* English and French pages that hold nothing East Asian, in encodings that could. */
+static void latin_text_in_a_multibyte_encoding_is_not_found(void **state)
+{
+    static const char english[] = "<p>It\xe2\x80\x99s \xe2\x80\x9cquoted\xe2\x80\x9d twice, and that\xe2\x80\x99s all.</p>";
+    static const char french[] = "<p>D\xc3\xa9j\xc3\xa0 vu, \xc3\xa9t\xc3\xa9 comme hiver : \xc3\xa7" "a va.</p>";
+    static const char signs[] = "<p>\xc2\xa9 2026 Acme\xc2\xae, 3 \xc3\x97 4 \xe2\x9c\x85 \xf0\x9f\x91\x8d done</p>";
+    static const struct {
+        const char *text, *iconv, *name;
+    } cases[] = {
+        { english, "GB18030", "gb18030" }, { english, "EUC-JP", "euc-jp" },    { english, "CP932", "shift_jis" },
+        { english, "BIG5", "big5" },       { english, "CP1252", "windows-1252" }, { french, "GB18030", "gb18030" },
+        { french, "CP1252", "windows-1252" }, { signs, "GB18030", "gb18030" },
+    };
+    char bytes[512];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = encode(cases[i].iconv, cases[i].text, bytes, sizeof bytes);
+        struct found f = text_of(STR("text/html"), bytes, n);
+        if (strcmp(f.c.name, cases[i].name) != 0)
+            fail_msg("case %zu: %s, not %s", i, f.c.name, cases[i].name);
+        assert_int_equal(f.text.n, strlen(cases[i].text));
+        assert_memory_equal(f.text.p, cases[i].text, f.text.n);
+        found_release(&f);
+    }
+}
+
 static void broken_utf8_is_taken_for_something_else(void **state)
 {
     char page[4096];
@@ -287,6 +313,7 @@ int main(void)
         cmocka_unit_test(the_prescan_reads_too_far),
         cmocka_unit_test(a_declared_encoding_loses_text),
         cmocka_unit_test(an_undeclared_encoding_is_not_found),
+        cmocka_unit_test(latin_text_in_a_multibyte_encoding_is_not_found),
         cmocka_unit_test(broken_utf8_is_taken_for_something_else),
         cmocka_unit_test(invalid_utf8_is_mended_wrongly),
         cmocka_unit_test(valid_utf8_is_copied),
