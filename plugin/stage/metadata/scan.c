@@ -260,15 +260,6 @@ static void on_script(struct scan *s, const trommel_node *x, uint32_t i, const s
 /* Links that lead to a person's page: by one segment of the path, or a query key. */
 static int is_profile(str href)
 {
-    /* clang-format off */
-    static const char *const parts[] = {
-        "author", "authors", "autor", "autores", "auteur", "action=profile", "by", "bio", "byline",
-        "contributor", "contributors", "experts", "journalist", "people", "person", "profile",
-        "profiles", "staff", "reporters", "team", "user", "users", "u", "member", "members",
-        "member.php", "writer", "writers", "author=", "memberlist.php", NULL
-    };
-    /* clang-format on */
-
     if (href.n < 4 || href.n > 300)
         return 0;
     for (size_t i = 0; i + 2 < href.n; i++) {
@@ -282,9 +273,8 @@ static int is_profile(str href)
         i = end - 1;
         if (end == href.n || part.n > 16)
             continue;
-        for (const char *const *p = parts; *p; p++)
-            if ((*p)[0] == (part.p[0] | 32) && str_ieq(part, *p))
-                return 1;
+        if (words_person_part(part))
+            return 1;
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 /* words: what class names, labels and meta keys say.  See words.h.
  *
- * Three tables.  Class names are cut into words at anything but letters and at lower-to-upper steps; two
+ * Tables only.  Class names are cut into words at anything but letters and at lower-to-upper steps; two
  * letters decide whether a word is looked up at all, as nearly all are not ours. */
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +126,34 @@ uint32_t words_class(str s)
     return region;
 }
 
+/* ---- lists searched by first byte ---- */
+
+/* Rows of a list by their first byte, in order: most texts begin with none of them. */
+struct chains {
+    uint8_t first[256], next[128]; /* index + 1; 0 ends */
+    int filled;
+};
+
+static void chains_fill(struct chains *c, const char *const *list)
+{
+    uint8_t last[256] = { 0 };
+
+    for (uint32_t i = 0; list[i] && i < 127; i++) {
+        unsigned char b = (unsigned char)list[i][list[i][0] == '!'];
+        if (last[b])
+            c->next[last[b]] = (uint8_t)(i + 1);
+        else
+            c->first[b] = (uint8_t)(i + 1);
+        last[b] = (uint8_t)(i + 1);
+    }
+    c->filled = 1;
+}
+
+static unsigned char first_byte(str s)
+{
+    return s.n == 0 ? 0 : (unsigned char)(s.p[0] >= 'A' && s.p[0] <= 'Z' ? s.p[0] + 32 : s.p[0]);
+}
+
 /* ---- labels ---- */
 
 static const char *const label_mod[] = {
@@ -157,11 +185,19 @@ static const char *const label_other[] = {
     "arrives", "delivery",      "reply",      "last post",     "latest",    "checked",   NULL
 };
 
-static int any_of(str s, const char *const *list)
+/* Does one of the list begin a word of s? */
+static int any_of(str s, const char *const *list, struct chains *c)
 {
-    for (; *list; list++)
-        if (str_has(s, *list))
-            return 1;
+    if (!c->filled)
+        chains_fill(c, list);
+    for (size_t i = 0; i < s.n; i++) {
+        if (i && ((s.p[i - 1] | 32) >= 'a' && (s.p[i - 1] | 32) <= 'z'))
+            continue;
+        str rest = str_cut(s, i, s.n);
+        for (uint8_t k = c->first[first_byte(rest)]; k; k = c->next[k])
+            if (str_starts(rest, list[k - 1]))
+                return 1;
+    }
     return 0;
 }
 
@@ -191,6 +227,7 @@ static str fold_start(str s, char buf[FOLD_MAX])
 
 uint32_t words_date_label(str before)
 {
+    static struct chains mod, pub, other;
     char buf[FOLD_MAX];
 
     if (before.n > FOLD_MAX - 4)
@@ -200,11 +237,11 @@ uint32_t words_date_label(str before)
     before = fold_start(before, buf);
     if (!text_trim(before).n)
         return 0;
-    if (any_of(before, label_mod))
+    if (any_of(before, label_mod, &mod))
         return B_LABEL_MOD | (str_has(before, "published") ? B_LABEL_PUB : 0);
-    if (any_of(before, label_other))
+    if (any_of(before, label_other, &other))
         return B_LABEL_OTHER;
-    return any_of(before, label_pub) ? B_LABEL_PUB : 0;
+    return any_of(before, label_pub, &pub) ? B_LABEL_PUB : 0;
 }
 
 /* Openings of bylines; with '!' they can hardly mean anything else. */
@@ -224,32 +261,6 @@ static const char *const by_openings[] = {
     "!執筆：", NULL
 };
 /* clang-format on */
-
-/* Rows of a list by their first byte, in order: most texts begin with none of them. */
-struct chains {
-    uint8_t first[256], next[128]; /* index + 1; 0 ends */
-    int filled;
-};
-
-static void chains_fill(struct chains *c, const char *const *list)
-{
-    uint8_t last[256] = { 0 };
-
-    for (uint32_t i = 0; list[i] && i < 127; i++) {
-        unsigned char b = (unsigned char)list[i][list[i][0] == '!'];
-        if (last[b])
-            c->next[last[b]] = (uint8_t)(i + 1);
-        else
-            c->first[b] = (uint8_t)(i + 1);
-        last[b] = (uint8_t)(i + 1);
-    }
-    c->filled = 1;
-}
-
-static unsigned char first_byte(str s)
-{
-    return s.n == 0 ? 0 : (unsigned char)(s.p[0] >= 'A' && s.p[0] <= 'Z' ? s.p[0] + 32 : s.p[0]);
-}
 
 _Static_assert(sizeof by_openings / sizeof *by_openings < 128, "chains hold 127 rows");
 
@@ -322,6 +333,27 @@ size_t words_tag_label(str s)
             best = k + (size_t)colon;
     }
     return best;
+}
+
+/* clang-format off */
+static const char *const person_parts[] = {
+    "author", "authors", "autor", "autores", "auteur", "action=profile", "by", "bio", "byline", "contributor",
+    "contributors", "experts", "journalist", "people", "person", "profile", "profiles", "staff", "reporters",
+    "team", "user", "users", "u", "member", "members", "member.php", "writer", "writers", "author=",
+    "memberlist.php", NULL
+};
+/* clang-format on */
+
+int words_person_part(str part)
+{
+    static struct chains chains;
+
+    if (!chains.filled)
+        chains_fill(&chains, person_parts);
+    for (uint8_t i = chains.first[first_byte(part)]; i; i = chains.next[i])
+        if (str_ieq(part, person_parts[i - 1]))
+            return 1;
+    return 0;
 }
 
 /* ---- meta keys, sorted ---- */

@@ -13,6 +13,9 @@ size_t words_by(str s, int *ret_strong);
 /* Is the text a label for tags, "Tags:", "Filed under"?  Bytes of the label, 0: no. */
 size_t words_tag_label(str s);
 
+/* Does a link with this segment in its path, or this query key, lead to a person's page? */
+int words_person_part(str part);
+
 /* What a meta element's key means. */
 struct words_key {
     const char *key;

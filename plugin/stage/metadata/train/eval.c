@@ -1,10 +1,10 @@
 /* eval: runs pages through the metadata stage in this process and prints a JSON line each.
  *
- *     eval [-c] [-t] [-m SECONDS] < LIST        a line of LIST: ID TAB URL TAB FILE (html, or html.gz)
+ *     eval [-c] [-t] < LIST        a line of LIST: ID TAB URL TAB FILE (html, or html.gz)
  *
  * Prints {"id":…,"meta":{…}} as eval scripts expect, with -c {"id":…,"kind":…,"cands":[{"t":…,"b":bits}]}
  * for rank.py, with -t the time of the stage and of the parser a page in total.  A file's name that ends in
- * .txt is text/plain.  Links the stage's objects and the pipeline's parse and base folders. */
+ * .txt is text/plain.  train.sh builds it. */
 #include <inttypes.h>
 #include <msgpack.h>
 #include <stdio.h>

@@ -149,12 +149,13 @@ def main():
         out.append((kind, w))
     if a.write and len(out) == 3:
         with open(a.write, "w", encoding="utf-8") as f:
-            f.write("/* rank_weights: made by train/rank.py; do not edit. */\n")
+            f.write("/* rank_weights: made by train/rank.py; do not edit. */\n/* clang-format off */\n")
             for kind, w in out:
                 f.write(f"const float rank_{kind}_weights[RANK_BITS] = {{\n")
                 for i in range(0, 64, 8):
                     f.write("    " + " ".join(f"{x:.3f}f," for x in w[i : i + 8]) + "\n")
                 f.write("};\n")
+            f.write("/* clang-format on */\n")
 
 
 main()
