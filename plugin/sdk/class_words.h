@@ -156,7 +156,8 @@ SDK_INLINE uint64_t class_mask_of(struct class_words *w, const char *p, size_t n
 
 /* Mask of an attribute's value; *ret_first (may be NULL) gets the hash of its first word, *ret_key that of
  * all of it. */
-SDK_INLINE uint64_t class_words_mask(struct class_words *w, trommel_str s, uint64_t *ret_first, uint64_t *ret_key)
+SDK_INLINE uint64_t class_words_mask(struct class_words *w, trommel_str s, uint64_t *ret_first,
+                                     uint64_t *ret_key)
 {
     size_t n = s.n < CLASS_VALUE_MAX ? s.n : CLASS_VALUE_MAX, from = 0, to;
     uint64_t key = sdk_hash(s.p, n, 7) | 1;

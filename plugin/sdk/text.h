@@ -23,7 +23,7 @@ static const uint8_t text_class[256] = {
 /* The character at p (n > 0 bytes left) and its length; U+FFFD of one byte where it is none. */
 SDK_INLINE uint32_t text_char(const unsigned char *p, size_t n, unsigned *ret_n)
 {
-    unsigned len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+    unsigned len = p[0] < 0x80 ? 1 : p[0] < 0xc2 || p[0] > 0xf4 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
     uint32_t c = len == 1 ? p[0] : len ? p[0] & (0x7fu >> len) : 0;
 
     *ret_n = 1;
@@ -43,7 +43,8 @@ SDK_INLINE unsigned text_class_high(uint32_t c)
 {
     if (c < 0xc0)
         return c == 0xa0 || c == 0x85 ? TEXT_SPACE : c == 0xa3 || c == 0xa5 ? TEXT_MONEY
-             : c == 0xb7 || c == 0xbb ? TEXT_SEP : c == 0xaa || c == 0xb5 || c == 0xba ? TEXT_HIGH : TEXT_OTHER;
+             : c == 0xb7 || c == 0xbb ? TEXT_SEP : c == 0xaa || c == 0xb5 || c == 0xba ? TEXT_HIGH
+                 : TEXT_OTHER;
     if (c < 0x2000)
         return (c >= 0xe00 && c < 0xf00) || (c >= 0x1000 && c < 0x10a0) || (c >= 0x1780 && c < 0x1800)
                    ? TEXT_ALONE : c == 0xd7 || c == 0xf7 ? TEXT_OTHER : TEXT_HIGH;
@@ -212,7 +213,8 @@ SDK_INLINE void text_stats_add(struct text_stats *t, const char *s, size_t n, co
 }
 
 /* The text is over: the word and sentence at its end count. */
-SDK_INLINE void text_stats_end(struct text_stats *t, const struct text_set *title, const struct text_set *desc)
+SDK_INLINE void text_stats_end(struct text_stats *t, const struct text_set *title,
+                               const struct text_set *desc)
 {
     if (t->in_word)
         text_word_end(t, title, desc);

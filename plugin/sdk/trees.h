@@ -35,6 +35,8 @@ static inline __attribute__((unused)) float trees_leaf(const struct trees *m, ui
     return m->leaves[((size_t)t << m->depth) + at - inner];
 }
 
+#define TREES_INLINE static inline __attribute__((always_inline, unused))
+
 #define TREES_LANES 16
 #define TREES_ROWS  32 /* rows that are judged together */
 
@@ -58,7 +60,8 @@ static inline __attribute__((unused)) void trees_transpose16(trees_lanes x[16])
 }
 
 /* Sixteen rows as columns.  stride: a multiple of 16; columns: that many. */
-static inline __attribute__((unused)) void trees_columns(const uint8_t *rows, size_t stride, trees_lanes *columns)
+static inline __attribute__((unused)) void trees_columns(const uint8_t *rows, size_t stride,
+                                                         trees_lanes *columns)
 {
     for (size_t f = 0; f < stride; f += 16) {
         for (size_t k = 0; k < 16; k++)
@@ -69,7 +72,7 @@ static inline __attribute__((unused)) void trees_columns(const uint8_t *rows, si
 
 /* One bit a level out of the judgements of a tree's nodes: level by level those off a row's way fall out.
  * Gives the number of each row's leaf. */
-static inline __attribute__((always_inline, unused)) trees_lanes trees_way(trees_lanes *right, const uint32_t depth)
+TREES_INLINE trees_lanes trees_way(trees_lanes *right, const uint32_t depth)
 {
     trees_lanes bit[TREES_DEPTH_MAX], at = right[0] & 1;
 
@@ -85,7 +88,7 @@ static inline __attribute__((always_inline, unused)) trees_lanes trees_way(trees
     return at;
 }
 
-static inline __attribute__((always_inline, unused)) void trees_sum(const float *leaf, trees_lanes at, float *sum)
+TREES_INLINE void trees_sum(const float *leaf, trees_lanes at, float *sum)
 {
     uint8_t lane[TREES_LANES];
 
@@ -95,9 +98,8 @@ static inline __attribute__((always_inline, unused)) void trees_sum(const float 
 }
 
 /* Adds all trees' leaves of two tiles of sixteen rows to sum.  depth is a constant where this is used. */
-static inline __attribute__((always_inline, unused)) void trees_tiles(const struct trees *m, const uint32_t depth,
-                                                                      const trees_lanes *one,
-                                                                      const trees_lanes *two, float *sum)
+TREES_INLINE void trees_tiles(const struct trees *m, const uint32_t depth, const trees_lanes *one,
+                              const trees_lanes *two, float *sum)
 {
     const uint32_t inner = (1u << depth) - 1;
     const struct trees_node *node = m->nodes;
@@ -118,8 +120,8 @@ static inline __attribute__((always_inline, unused)) void trees_tiles(const stru
 
 /* Margins of n rows.  The rows have room for n rounded up to a multiple of TREES_ROWS (what stands there is
  * read, its result dropped) and a stride of at most TREES_STRIDE_MAX, a multiple of 16. */
-__attribute__((unused, optimize("O3"))) static void trees_margins(const struct trees *m, const uint8_t *rows, size_t n,
-                                                                  size_t stride, float *margin)
+__attribute__((unused, optimize("O3"))) static void
+trees_margins(const struct trees *m, const uint8_t *rows, size_t n, size_t stride, float *margin)
 {
     trees_lanes one[TREES_STRIDE_MAX], two[TREES_STRIDE_MAX];
 

@@ -42,8 +42,10 @@ static const trommel_port provides[] = {
 enum { OPT_MODE, OPT_MARKDOWN, OPT_BLOCKS };
 static const trommel_opt opts[] = {
     [OPT_MODE] = { "mode", TROMMEL_T_STR, 0, "default",
-                   "What to weigh higher: both alike, or that nothing wrong is kept.", "default|precision", 0, 0, NULL },
-    [OPT_MARKDOWN] = { "markdown", TROMMEL_T_BOOL, 0, "true", "Also give the content as Markdown.", NULL, 0, 0, NULL },
+                   "What to weigh higher: both alike, or that nothing wrong is kept.",
+                   "default|precision", 0, 0, NULL },
+    [OPT_MARKDOWN] = { "markdown", TROMMEL_T_BOOL, 0, "true", "Also give the content as Markdown.",
+                       NULL, 0, 0, NULL },
     [OPT_BLOCKS] = { "blocks", TROMMEL_T_BOOL, 0, "false",
                      "Also give the kept blocks one by one, with their probability.", NULL, 0, 0, NULL },
 };
@@ -142,8 +144,8 @@ static int is_article(struct work *w)
 {
     trommel_val type;
 
-    return stage.host->get(w->page, NEED_LAYOUT, &type) == TROMMEL_OK && type.type == TROMMEL_T_STR && type.n == 7
-           && !memcmp(type.u.p, "article", 7);
+    return stage.host->get(w->page, NEED_LAYOUT, &type) == TROMMEL_OK && type.type == TROMMEL_T_STR
+           && type.n == 7 && !memcmp(type.u.p, "article", 7);
 }
 
 /* An article with its prose in one place has no content in runs of links elsewhere. */
@@ -247,8 +249,7 @@ static int is_plain_url(trommel_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
-        if (c <= ' ' || c >= 0x7f || c == '\\' || c == '"' || c == '<' || c == '>' || c == '`' || c == '{' || c == '}'
-            || (c == '.' && i && s.p[i - 1] == '/'))
+        if (c <= ' ' || c >= 0x7f || strchr("\\\"<>`{}", c) || (c == '.' && i && s.p[i - 1] == '/'))
             return 0;
     }
     return 1;
@@ -280,8 +281,9 @@ static trommel_str url_origin(trommel_str base)
 {
     const char *p = base.n > 8 ? memchr(base.p + 8, '/', base.n - 8) : NULL;
 
-    return base.n > 8 && !memcmp(base.p, "http", 4) ? (trommel_str){ base.p, p ? (size_t)(p - base.p) : base.n }
-                                                    : (trommel_str){ "", 0 };
+    if (base.n <= 8 || memcmp(base.p, "http", 4))
+        return (trommel_str){ "", 0 };
+    return (trommel_str){ base.p, p ? (size_t)(p - base.p) : base.n };
 }
 
 /* ---- what goes into the record ----------------------------------------------------------------- */
@@ -361,7 +363,9 @@ static int is_opt(trommel_ctx *ctx, uint32_t opt, const char *what)
 
     if (stage.host->opt(ctx, opt, &val) != TROMMEL_OK)
         return 0;
-    return what ? val.type == TROMMEL_T_STR && val.n == strlen(what) && !memcmp(val.u.p, what, val.n) : val.u.i != 0;
+    if (!what)
+        return val.u.i != 0;
+    return val.type == TROMMEL_T_STR && val.n == strlen(what) && !memcmp(val.u.p, what, val.n);
 }
 
 static int32_t configure(const trommel_host *h, trommel_ctx *ctx, void **ret_self)
@@ -380,7 +384,9 @@ static trommel_str page_meta(trommel_page *page, uint32_t what)
 {
     trommel_str s;
 
-    return stage.host->meta(page, what, (trommel_str){ NULL, 0 }, &s) == TROMMEL_OK ? s : (trommel_str){ "", 0 };
+    if (stage.host->meta(page, what, (trommel_str){ NULL, 0 }, &s) != TROMMEL_OK)
+        s = (trommel_str){ "", 0 };
+    return s;
 }
 
 static uint32_t process(void *self, trommel_ctx *ctx, trommel_page *page)

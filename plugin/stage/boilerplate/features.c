@@ -100,7 +100,8 @@ static void block_sums(struct page *pg, const struct block *b)
 static void block_votes(struct page *pg, const struct block *b)
 {
     static const float fade[] = { 1, 1 / 2.f, 1 / 3.f, 1 / 5.f, 1 / 8.f };
-    float chars = (float)b->t.chars / 100, free = 1 - (float)link_chars(b) / (float)(b->t.chars + !b->t.chars);
+    float chars = (float)b->t.chars / 100;
+    float free = 1 - (float)link_chars(b) / (float)(b->t.chars + !b->t.chars);
     uint32_t e = b->el;
 
     if (b->size < 8)
@@ -548,5 +549,6 @@ void feature_name(unsigned i, char *buf, size_t n)
     else if (i < F_SUBTREE)
         snprintf(buf, n, "c_%s", class[i - F_CLASS]);
     else
-        snprintf(buf, n, "s%u_%s", level[(i - F_SUBTREE) / SUBTREE_VALUES], values[(i - F_SUBTREE) % SUBTREE_VALUES]);
+        snprintf(buf, n, "s%u_%s", level[(i - F_SUBTREE) / SUBTREE_VALUES],
+                 values[(i - F_SUBTREE) % SUBTREE_VALUES]);
 }

@@ -60,8 +60,8 @@ static uint8_t head_link(const trommel_dom *d, const trommel_node *x)
 
 static uint8_t link_judge(const struct page *pg, const uint8_t *content, const struct link *l)
 {
-    const uint64_t nav = CLASS_BIT(NAV) | CLASS_BIT(FOOT) | CLASS_BIT(HEAD) | CLASS_BIT(CRUMB) | CLASS_BIT(LOGIN)
-                         | CLASS_BIT(LANG) | CLASS_BIT(SKIP) | CLASS_BIT(SHARE);
+    const uint64_t nav = CLASS_BIT(NAV) | CLASS_BIT(FOOT) | CLASS_BIT(HEAD) | CLASS_BIT(CRUMB)
+                         | CLASS_BIT(LOGIN) | CLASS_BIT(LANG) | CLASS_BIT(SKIP) | CLASS_BIT(SHARE);
     const uint64_t nav_tags = INSIDE_BIT(NAV) | INSIDE_BIT(HEADER) | INSIDE_BIT(FOOTER) | INSIDE_BIT(MENU);
     const trommel_node *x = TROMMEL_NODE(pg->dom, l->node);
     trommel_str rel = sdk_attr_str(pg->dom, x, TROMMEL_A_REL);
@@ -77,7 +77,8 @@ static uint8_t link_judge(const struct page *pg, const uint8_t *content, const s
         return TROMMEL_LINK_PAGINATION;
     if ((e->inside & nav_tags) || (words & nav && !(words & CLASS_BIT(REL) && s.words >= TITLE_WORDS)))
         return TROMMEL_LINK_NAVIGATION;
-    if (s.words >= TITLE_WORDS || (words & CLASS_BIT(REL)) || (s.image && words & (CLASS_BIT(CARD) | CLASS_BIT(LIST))))
+    if (s.words >= TITLE_WORDS || (words & CLASS_BIT(REL))
+        || (s.image && words & (CLASS_BIT(CARD) | CLASS_BIT(LIST))))
         return TROMMEL_LINK_RELATED;
     return e->inside & (INSIDE_BIT(LI) | INSIDE_BIT(ASIDE)) || e->alike >= 3 || s.words
                ? TROMMEL_LINK_NAVIGATION : TROMMEL_LINK_UNKNOWN;

@@ -61,8 +61,9 @@ static int in_code(const struct writer *w)
 /* Characters that may need work: 1 white space or its first byte, 2 special anywhere, 3 at a line's start or
  * in a cell. */
 static const uint8_t special[256] = {
-    [0 ... ' '] = 1, [0xc2] = 1, [0xe2] = 1, [0xef] = 1, ['\\'] = 2, ['`'] = 2, ['*'] = 2, ['['] = 2, [']'] = 2,
-    ['<'] = 2, ['_'] = 3, ['#'] = 3, ['>'] = 3, ['-'] = 3, ['+'] = 3, ['|'] = 3,
+    [0 ... ' '] = 1, [0xc2] = 1, [0xe2] = 1, [0xef] = 1,
+    ['\\'] = 2, ['`'] = 2, ['*'] = 2, ['['] = 2, [']'] = 2, ['<'] = 2,
+    ['_'] = 3, ['#'] = 3, ['>'] = 3, ['-'] = 3, ['+'] = 3, ['|'] = 3,
 };
 
 /* Does this character of class 2 or 3 need a backslash?  start: it begins a line. */
@@ -81,8 +82,8 @@ static int is_special(unsigned char c, unsigned char next, int start, int cell)
 }
 
 /* A run without white space: copied, with backslashes.  Gives its end. */
-static const unsigned char *add_run(struct writer *w, const unsigned char *p, const unsigned char *end, int start,
-                                    int code)
+static const unsigned char *add_run(struct writer *w, const unsigned char *p, const unsigned char *end,
+                                    int start, int code)
 {
     const unsigned char *from = p;
     char *to = out_room(w->o, 2 * (size_t)(end - p)), *begin = to;
@@ -177,7 +178,8 @@ static const char *mark_of(const trommel_dom *d, const trommel_node *x)
         return "~~";
     case TROMMEL_TAG_A: {
         trommel_str href = sdk_attr_str(d, x, TROMMEL_A_HREF);
-        return href.n && href.p[0] != '#' && !(href.n > 11 && !memcmp(href.p, "javascript:", 11)) ? "[" : NULL;
+        int script = href.n > 11 && !memcmp(href.p, "javascript:", 11);
+        return href.n && href.p[0] != '#' && !script ? "[" : NULL;
     }
     default:
         return NULL;

@@ -65,7 +65,8 @@ static void read_title(struct page *pg, const trommel_dom *d, uint32_t i)
 
 static void read_meta(struct page *pg, const trommel_dom *d, const trommel_node *x)
 {
-    trommel_str name = sdk_attr_str(d, x, TROMMEL_A_PROPERTY), content = sdk_attr_str(d, x, TROMMEL_A_CONTENT);
+    trommel_str name = sdk_attr_str(d, x, TROMMEL_A_PROPERTY);
+    trommel_str content = sdk_attr_str(d, x, TROMMEL_A_CONTENT);
 
     if (!name.n)
         name = sdk_attr_str(d, x, TROMMEL_A_NAME);

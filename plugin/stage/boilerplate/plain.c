@@ -118,7 +118,10 @@ static uint32_t run_judge(const struct line *l, uint32_t from, uint32_t to, int 
 
     while (i < to && l[i].kind == l[from].kind)
         i++;
-    *ret_keep = !bullets ? i - from < SHORT_RUN_MAX : i - from > 1 || l[from].ends || (from && l[from - 1].ends == 2);
+    if (bullets)
+        *ret_keep = i - from > 1 || l[from].ends || (from && l[from - 1].ends == 2);
+    else
+        *ret_keep = i - from < SHORT_RUN_MAX;
     return i;
 }
 

@@ -77,7 +77,9 @@ enum join render_join(const struct page *pg, const struct block *a, const struct
         return render_above(pg, row, TROMMEL_TAG_TABLE) == render_above(pg, other, TROMMEL_TAG_TABLE)
                    ? JOIN_ROW : JOIN_NONE;
     }
-    return is_item(pg->els[a->el].tag) && is_item(pg->els[b->el].tag) && a->el != b->el ? JOIN_ITEM : JOIN_NONE;
+    if (a->el != b->el && is_item(pg->els[a->el].tag) && is_item(pg->els[b->el].tag))
+        return JOIN_ITEM;
+    return JOIN_NONE;
 }
 
 /* ---- text -------------------------------------------------------------------------------------- */
@@ -138,7 +140,8 @@ static void add_block(struct out *o, const struct block *b)
 int render_text(const struct page *pg, const uint8_t *keep, int lines, struct out *ret)
 {
     static const char *const parted[] = {
-        [JOIN_NONE] = "\n\n", [JOIN_CELL] = "\t", [JOIN_ROW] = "\n", [JOIN_SAME_CELL] = " ", [JOIN_ITEM] = "\n",
+        [JOIN_NONE] = "\n\n", [JOIN_CELL] = "\t", [JOIN_ROW] = "\n", [JOIN_SAME_CELL] = " ",
+        [JOIN_ITEM] = "\n",
     };
     const struct block *last = NULL;
 

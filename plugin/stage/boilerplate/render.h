@@ -26,8 +26,9 @@ static inline __attribute__((unused)) unsigned render_space(const unsigned char 
     return *p == 0xef && end - p >= 3 && p[1] == 0xbb && p[2] == 0xbf ? 3 : 0;
 }
 
-/* keep: one byte a block; lines: every block is a line (plain text broken at a column).  Blocks are parted by blank lines, rows of a table by newlines, its cells by
- * tabs, items of a list by newlines; white space is collapsed but in pre.  0 or TROMMEL_E_LIMIT. */
+/* keep: one byte a block; lines: every block is a line (plain text broken at a column).  Blocks are parted
+ * by blank lines, rows of a table by newlines, its cells by tabs, items of a list by newlines; white space
+ * is collapsed but in pre.  0 or TROMMEL_E_LIMIT. */
 int render_text(const struct page *pg, const uint8_t *keep, int lines, struct out *ret);
 
 /* Makes a URL absolute; nothing (n 0) if it can't be.  */

@@ -24,10 +24,10 @@ struct reader {
     const trommel_dom *d;
     struct layout_result *ret;
     uint32_t tags[TROMMEL_TAG_COUNT_], class[CLASS_GROUPS_N], marks[32];
-    uint64_t bytes, link_bytes, p_bytes, li_bytes, heading_bytes, cell_bytes, code_bytes, long_bytes, run_bytes,
-        main_bytes, article_bytes, h1_bytes;
-    uint32_t long_texts, longest, texts, prices, numbers, questions, ends, run_max, runs, run_items, run_links,
-        images_alt, p_long, depth_max, links;
+    uint64_t bytes, link_bytes, p_bytes, li_bytes, heading_bytes, cell_bytes, code_bytes, long_bytes,
+        run_bytes, main_bytes, article_bytes, h1_bytes;
+    uint32_t long_texts, longest, texts, prices, numbers, questions, ends, run_max, runs, run_items,
+        run_links, images_alt, p_long, depth_max, links;
     uint8_t og, generator;
     struct fingerprint fp;
     struct level level[LAYOUT_DEPTH_MAX + 2];
@@ -120,12 +120,16 @@ static int starts_with(trommel_str s, const char *what)
 
 static uint8_t generator_of(trommel_str s)
 {
-    static const char *const blogs[] = { "wordpress", "ghost", "blogger", "medium", "drupal", "joomla", "typo3" };
-    static const char *const shops[] = { "woocommerce", "shopify", "prestashop", "magento", "opencart", "shopware" };
-    static const char *const forums[] = { "discourse", "phpbb", "vbulletin", "xenforo", "flarum", "smf", "vanilla" };
-    static const char *const docs[] = { "docusaurus", "sphinx", "mkdocs", "gitbook", "vitepress", "docfx", "mdbook",
-                                        "mediawiki", "antora", "javadoc", "doxygen", "hugo", "jekyll", "asciidoctor",
-                                        "rustdoc", "mintlify", "starlight", "astro" };
+    static const char *const blogs[] = { "wordpress", "ghost", "blogger", "medium", "drupal", "joomla",
+                                         "typo3" };
+    static const char *const shops[] = { "woocommerce", "shopify", "prestashop", "magento", "opencart",
+                                         "shopware" };
+    static const char *const forums[] = { "discourse", "phpbb", "vbulletin", "xenforo", "flarum", "smf",
+                                          "vanilla" };
+    static const char *const docs[] = {
+        "docusaurus", "sphinx", "mkdocs", "gitbook", "vitepress", "docfx", "mdbook", "mediawiki", "antora",
+        "javadoc", "doxygen", "hugo", "jekyll", "asciidoctor", "rustdoc", "mintlify", "starlight", "astro",
+    };
     static const struct {
         const char *const *names;
         unsigned n;
@@ -140,7 +144,8 @@ static uint8_t generator_of(trommel_str s)
 
 static void meta_read(struct reader *r, const trommel_node *x)
 {
-    trommel_str key = sdk_attr_str(r->d, x, TROMMEL_A_PROPERTY), val = sdk_attr_str(r->d, x, TROMMEL_A_CONTENT);
+    trommel_str key = sdk_attr_str(r->d, x, TROMMEL_A_PROPERTY);
+    trommel_str val = sdk_attr_str(r->d, x, TROMMEL_A_CONTENT);
 
     if (!key.n)
         key = sdk_attr_str(r->d, x, TROMMEL_A_NAME);
@@ -285,9 +290,11 @@ static int element_read(struct reader *r, uint32_t i, const trommel_node *x)
     for (uint32_t k = 0; k < x->attr_n; k++) {
         const trommel_attr *a = TROMMEL_ATTR(r->d, x->attr + k);
         if (a->key == TROMMEL_A_CLASS)
-            mask |= class_words_mask(&r->t->words, (trommel_str){ r->d->strs + a->val, a->val_n }, NULL, &key);
+            mask |= class_words_mask(&r->t->words, (trommel_str){ r->d->strs + a->val, a->val_n }, NULL,
+                                     &key);
         else if (a->key == TROMMEL_A_ID)
-            mask |= class_words_mask(&r->t->words, (trommel_str){ r->d->strs + a->val, a->val_n }, NULL, NULL);
+            mask |= class_words_mask(&r->t->words, (trommel_str){ r->d->strs + a->val, a->val_n }, NULL,
+                                     NULL);
         else if (a->key == TROMMEL_A_ITEMTYPE)
             itemtype_read(r, x);
     }
@@ -319,11 +326,13 @@ static void row_url(struct reader *r, trommel_str url)
             goto next;
         if (i > from && i - from < 20 && slashes >= 2 && (slashes > 2 || c == '.')) {
             uint32_t h = class_hash(url.p + from, i - from), at = h;
+            /* in the host, at the start of a segment, elsewhere */
+            uint8_t where = slashes == 2 ? 4 : from && url.p[from - 1] == '/' ? 2 : 1;
             for (; r->t->url[at % 512].hash; at++)
                 if (r->t->url[at % 512].hash == h) {
                     for (unsigned g = 0; g < 16; g++)
                         if (r->t->url[at % 512].mask >> g & 1)
-                            row[L_URL_blog + g] |= (uint8_t)(slashes == 2 ? 4 : from && url.p[from - 1] == '/' ? 2 : 1);
+                            row[L_URL_blog + g] |= where;
                     break;
                 }
         }
@@ -404,8 +413,8 @@ static void row_make(struct reader *r, trommel_str url)
     row_url(r, url);
 }
 
-int layout_read(struct layout_tables *t, const trommel_dom *dom, trommel_str url, int (*stop)(void *), void *arg,
-                struct layout_result *ret)
+int layout_read(struct layout_tables *t, const trommel_dom *dom, trommel_str url, int (*stop)(void *),
+                void *arg, struct layout_result *ret)
 {
     static struct reader reader; /* too large for the stack; one thread */
     struct reader *r = &reader;

@@ -97,7 +97,7 @@ struct layout_result {
 };
 
 /* stop: polled now and then, may be NULL.  0 or TROMMEL_E_FAIL (stopped). */
-int layout_read(struct layout_tables *t, const trommel_dom *dom, trommel_str url, int (*stop)(void *), void *arg,
-                struct layout_result *ret);
+int layout_read(struct layout_tables *t, const trommel_dom *dom, trommel_str url, int (*stop)(void *),
+                void *arg, struct layout_result *ret);
 void layout_feature_name(unsigned i, char *buf, size_t n);
 #endif

@@ -20,8 +20,9 @@ static const trommel_port provides[] = {
     [PUT_TEMPLATE] = { "layout.template", TROMMEL_T_STR, TROMMEL_PORT_RECORD },
 };
 
-static const char *const types[LAYOUT_TYPES + 1] = { "article", "documentation", "service", "forum", "collection",
-                                                     "listing", "product", "other" };
+static const char *const types[LAYOUT_TYPES + 1] = {
+    "article", "documentation", "service", "forum", "collection", "listing", "product", "other",
+};
 enum { ARTICLE = 0, OTHER = LAYOUT_TYPES };
 
 static struct {

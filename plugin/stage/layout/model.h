@@ -1,4 +1,5 @@
-/* model: the trained page types, as tables made by train.sh: the trees of a type stand one after the other. */
+/* model: the trained page types, as tables made by train.sh; the trees of a type stand one after the
+ * other. */
 #ifndef TROMMEL_LAYOUT_MODEL_H
 #define TROMMEL_LAYOUT_MODEL_H
 #include "trees.h"

@@ -64,7 +64,8 @@ static const struct page_mem mem = { test_alloc, NULL, NULL };
 static struct parse_output *parsed(const char *text, const char *type)
 {
     static struct parse_output out;
-    struct parse_input in = { .url = { "http://example.com/a/b.html", 27 }, .content_type = { type, strlen(type) },
+    struct parse_input in = { .url = { "http://example.com/a/b.html", 27 },
+                              .content_type = { type, strlen(type) },
                               .body = { text, strlen(text) } };
 
     assert_int_equal(parse_page(parser, &in, &arena, &out), 0);
@@ -117,7 +118,8 @@ static const char *all_markdown(const char *html)
 static void text_fails_when_words_are_glued_or_torn(void **state)
 {
     assert_string_equal(all_text("<p>one<b>two</b> three<i> four</i></p>"), "onetwo three four");
-    assert_string_equal(all_text("<div>one<p>two</p>three<div>four</div></div>"), "one\n\ntwo\n\nthree\n\nfour");
+    assert_string_equal(all_text("<div>one<p>two</p>three<div>four</div></div>"),
+                        "one\n\ntwo\n\nthree\n\nfour");
     assert_string_equal(all_text("<p>a<script>x</script>b <style>y</style>c</p>"), "ab c");
     assert_string_equal(all_text("<p>  a \n\t b&nbsp;&nbsp;c\xe2\x80\x8b </p>"), "a b c");
     assert_string_equal(all_text("<my-card>one</my-card><x-y>two</x-y>"), "one\n\ntwo");
@@ -132,9 +134,11 @@ static void text_fails_when_line_breaks_are_lost(void **state)
 
 static void text_fails_when_cells_and_rows_are_not_parted(void **state)
 {
-    assert_string_equal(all_text("<table><tr><th>a</th><th>b c</th></tr><tr><td>1</td><td><p>2</p></td></tr></table>"),
+    assert_string_equal(all_text("<table><tr><th>a</th><th>b "
+                                 "c</th></tr><tr><td>1</td><td><p>2</p></td></tr></table>"),
                         "a\tb c\n1\t2");
-    assert_string_equal(all_text("<p>x</p><table><tr><td>a</td></tr></table><table><tr><td>b</td></tr></table>"),
+    assert_string_equal(all_text("<p>x</p><table><tr><td>a</td></tr></table>"
+                                 "<table><tr><td>b</td></tr></table>"),
                         "x\n\na\n\nb");
 }
 
@@ -154,16 +158,19 @@ static void text_fails_when_form_choices_or_drawings_are_text(void **state)
 
 static void markdown_fails_when_structure_is_lost(void **state)
 {
-    assert_string_equal(all_markdown("<h2>T</h2><p>a <b>b</b> <a href='/x'>c d</a></p>"), "## T\n\na **b** [c d](/x)");
+    assert_string_equal(all_markdown("<h2>T</h2><p>a <b>b</b> <a href='/x'>c d</a></p>"),
+                        "## T\n\na **b** [c d](/x)");
     assert_string_equal(all_markdown("<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul><ol><li>d<li>e</ol>"),
                         "- a\n- b\n    - c\n1. d\n2. e");
     assert_string_equal(all_markdown("<blockquote><p>q</p></blockquote><p>r<br>s</p>"), "> q\n\nr  \ns");
     assert_string_equal(all_markdown("<pre>a `b`\n c</pre>"), "```\na `b`\n c\n```");
     assert_string_equal(all_markdown("<pre>```x</pre>"), "````\n```x\n````");
-    assert_string_equal(all_markdown("<table><tr><th>a</th><th>b</th></tr><tr><td>1|2</td><td>3</td></tr></table><p>x"),
+    assert_string_equal(all_markdown("<table><tr><th>a</th><th>b</th></tr>"
+                                     "<tr><td>1|2</td><td>3</td></tr></table><p>x"),
                         "| a | b |\n| --- | --- |\n| 1\\|2 | 3 |\n\nx");
     assert_string_equal(all_markdown("<p>see <img alt='a b' src='i.png'> it</p>"), "see ![a b](i.png) it");
-    assert_string_equal(all_markdown("<p>one</p><img alt='pic' src='p.png'><p>two</p>"), "one\n\n![pic](p.png)\n\ntwo");
+    assert_string_equal(all_markdown("<p>one</p><img alt='pic' src='p.png'><p>two</p>"),
+                        "one\n\n![pic](p.png)\n\ntwo");
 }
 
 static void markdown_fails_when_markers_are_broken(void **state)
@@ -171,7 +178,8 @@ static void markdown_fails_when_markers_are_broken(void **state)
     assert_string_equal(all_markdown("<p>a<b> b </b>c <i></i><em> </em>d</p>"), "a **b** c d");
     assert_string_equal(all_markdown("<p>2 * 3 [x] `y` &lt;z></p>"), "2 \\* 3 \\[x\\] \\`y\\` \\<z>");
     assert_string_equal(all_markdown("<p># no heading</p><p>- no item</p>"), "\\# no heading\n\n\\- no item");
-    assert_string_equal(all_markdown("<p><code>a*b</code> <a href='javascript:x()'>c</a><a href='#d'>d</a></p>"),
+    assert_string_equal(all_markdown("<p><code>a*b</code> <a href='javascript:x()'>c</a><a "
+                                     "href='#d'>d</a></p>"),
                         "`a*b` cd");
     assert_string_equal(all_markdown("<p><a href='/a(b)'>c</a></p>"), "[c](</a(b)>)");
 }
@@ -208,11 +216,13 @@ static void class_words_fail_when_words_are_cut_wrong(void **state)
 {
     struct { const char *s; uint64_t want; } cases[] = {
         { "postBody-2 x", CLASS_BIT(CONT) }, { "site_navbar", CLASS_BIT(NAV) }, { "FOOTER", CLASS_BIT(FOOT) },
-        { "navy footage", 0 }, { "", 0 }, { "user-comments__list", CLASS_BIT(AUTH) | CLASS_BIT(COMM) | CLASS_BIT(LIST) },
+        { "navy footage", 0 }, { "", 0 }, { "user-comments__list", CLASS_BIT(AUTH) | CLASS_BIT(COMM)
+                                            | CLASS_BIT(LIST) },
     };
     for (int again = 0; again < 2; again++) /* the second time from the cache */
         for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++)
-            assert_int_equal(class_words_mask(&words, (trommel_str){ cases[i].s, strlen(cases[i].s) }, NULL, NULL),
+            assert_int_equal(class_words_mask(&words, (trommel_str){ cases[i].s, strlen(cases[i].s) }, NULL,
+                                              NULL),
                              cases[i].want);
 }
 
@@ -290,9 +300,15 @@ static void model_fails_when_margins_differ_from_the_trainers(void **state)
 
 /* ---- plain text -------------------------------------------------------------------------------- */
 
-#define PROSE1 "The council met on Monday evening to talk about the bridge, which has been closed since the spring floods."
-#define PROSE2 "Engineers told the members that the piers are sound, but that the deck must be replaced before winter comes."
-#define PROSE3 "A vote on the money will be held next week, and the work could begin as soon as the river falls again."
+#define PROSE1                                                                             \
+    "The council met on Monday evening to talk about the bridge, which has been closed "   \
+    "since the spring floods."
+#define PROSE2                                                                             \
+    "Engineers told the members that the piers are sound, but that the deck must be "      \
+    "replaced before winter comes."
+#define PROSE3                                                                             \
+    "A vote on the money will be held next week, and the work could begin as soon as the " \
+    "river falls again."
 
 static char *plain_kept(const char *text)
 {
@@ -311,9 +327,11 @@ static char *plain_kept(const char *text)
 static void plain_fails_when_furniture_stays(void **state)
 {
     const char *got = plain_kept("Home > News > Bridge\nBridge stays closed\nDate: 2024-05-06\n" PROSE1 "\n"
-                                 "- Another story about something else\n" PROSE2 "\n" PROSE3 "\nAll agreed to it.\n"
+                                 "- Another story about something else\n" PROSE2 "\n" PROSE3
+                                 "\nAll agreed to it.\n"
                                  "Tags\n- Bridge\n- River\nRelated\n- Mayor opens new library in the town\n"
-                                 "- Is the river rising? What experts say\n- School wins prize for its garden\n"
+                                 "- Is the river rising? What experts say\n- School wins prize for its "
+                                 "garden\n"
                                  "Ferry timetable changes in the summer\nMost read\n");
     assert_string_equal(got, PROSE1 "\n\n" PROSE2 "\n\n" PROSE3 "\n\nAll agreed to it.");
 }
@@ -328,8 +346,10 @@ static void plain_fails_when_text_is_lost(void **state)
     assert_non_null(strstr(got, "- a lid"));
     assert_string_equal(plain_kept("My title\n" PROSE1 "\n" PROSE2 "\n" PROSE3 "\n" PROSE1 " " PROSE2),
                         "My title\n\n" PROSE1 "\n\n" PROSE2 "\n\n" PROSE3 "\n\n" PROSE1 " " PROSE2);
-    got = plain_kept("This text is broken at a column, so that none of its lines is\na sentence of its own and every one"
-                     " of them goes on in the line\nbelow it, as it was usual for letters and for notes that were\n"
+    got = plain_kept("This text is broken at a column, so that none of its lines is\na sentence of its own "
+                     "and every one"
+                     " of them goes on in the line\nbelow it, as it was usual for letters and for notes "
+                     "that were\n"
                      "sent by post or by wire, and read on narrow screens.\nEnd of note");
     assert_non_null(strstr(got, "wire"));
     assert_non_null(strstr(got, "End of note"));
@@ -341,13 +361,17 @@ static void plain_fails_when_text_is_lost(void **state)
 #define P(n) "<p>" PROSE1 " " PROSE2 " Part " #n " of the story, which goes on. " PROSE3 "</p>"
 static const char article[] =
     "<html><head><title>Bridge stays closed over the winter - The Paper</title><link rel=canonical href=/b>"
-    "<link rel=alternate href=/feed></head><body><nav class=menu><ul><li><a href=/>Home</a><li><a href=/n>News</a>"
-    "<li><a href=/s>Sport</a></ul></nav><div class=wrap><article class=post><h1>Bridge stays closed over the winter</h1>"
-    "<div class=content>" P(1) P(2) "<p>See <a href=/plan>the plan for the bridge</a> for what comes next in the work, "
+    "<link rel=alternate href=/feed></head><body><nav class=menu><ul><li><a href=/>Home</a><li><a "
+    "href=/n>News</a>"
+    "<li><a href=/s>Sport</a></ul></nav><div class=wrap><article class=post><h1>Bridge stays closed over "
+    "the winter</h1>"
+    "<div class=content>" P(1) P(2) "<p>See <a href=/plan>the plan for the bridge</a> for what comes next "
+                                    "in the work, "
     "and when.</p><ul class=more><li><a href=/t>Ferry takes cars across until spring</a></ul>" P(3) P(4)
     "<ul class=tags><li><a href=/t/b>Bridge</a><li><a href=/t/r>River</a></ul></div></article>"
     "<div class=related><h3>Related</h3><ul><li><a href=/1>Mayor opens the new library in town</a><li>"
-    "<a href=/2>School wins a prize for its garden</a><li><a href=/3>Rain is coming back on Friday</a></ul></div>"
+    "<a href=/2>School wins a prize for its garden</a><li><a href=/3>Rain is coming back on "
+    "Friday</a></ul></div>"
     "<div class=pagination><a href=/p1>1</a> <a href=/p2>2</a> <a rel=next href=/p2>more</a></div></div>"
     "<footer class=footer>Copyright 2024 The Paper <a href=/imprint>Imprint</a></footer></body></html>";
 
@@ -400,7 +424,8 @@ static uint8_t kind_of(const struct trommel_page *page, const char *href)
 {
     for (uint32_t i = 0; i < page->dom->n_nodes; i++) {
         const trommel_node *x = TROMMEL_NODE(page->dom, i);
-        trommel_str s = x->kind == TROMMEL_NODE_ELEMENT ? sdk_attr_str(page->dom, x, TROMMEL_A_HREF) : (trommel_str){ "", 0 };
+        trommel_str s = x->kind == TROMMEL_NODE_ELEMENT ? sdk_attr_str(page->dom, x, TROMMEL_A_HREF)
+            : (trommel_str){ "", 0 };
         if (s.n == strlen(href) && !memcmp(s.p, href, s.n))
             return ((const uint8_t *)host_value(page, "links.kind")->u.p)[i];
     }
@@ -447,8 +472,10 @@ static void stage_fails_when_repeats_come_out_twice(void **state)
 static void stage_fails_when_an_empty_page_is_an_error(void **state)
 {
     assert_string_equal(str_of(stage_page("<p> </p>", "text/html", ""), "content.text"), "");
-    assert_string_equal(str_of(stage_page("<nav><a href=/>Home</a></nav>", "text/html", ""), "content.text"), "");
-    assert_non_null(strstr(str_of(stage_page(PROSE1 "\n" PROSE2, "text/plain", ""), "content.text"), "bridge"));
+    assert_string_equal(str_of(stage_page("<nav><a href=/>Home</a></nav>", "text/html", ""),
+                               "content.text"), "");
+    assert_non_null(strstr(str_of(stage_page(PROSE1 "\n" PROSE2, "text/plain", ""), "content.text"),
+                           "bridge"));
 }
 
 /* ---- hostile pages ----------------------------------------------------------------------------- */
@@ -472,7 +499,8 @@ static trommel_dom *dom_make(uint32_t n, uint32_t deep, uint32_t tag)
                          .n_nodes = n, .nodes = x, .attrs = "", .strs = "some words here " };
     for (i = 0; i < n; i++) {
         depth = i < 3 ? i : 3 + (i - 3) % (deep + 1);
-        x[i] = (trommel_node){ .kind = i == 0 ? TROMMEL_NODE_DOCUMENT : TROMMEL_NODE_ELEMENT, .depth = (uint16_t)depth,
+        x[i] = (trommel_node){ .kind = i == 0 ? TROMMEL_NODE_DOCUMENT : TROMMEL_NODE_ELEMENT,
+                               .depth = (uint16_t)depth,
                                .tag = i == 1 ? TROMMEL_TAG_HTML : i == 2 ? TROMMEL_TAG_BODY : i ? tag : 0,
                                .end = i + 1, .next = TROMMEL_NONE };
         if (i >= 3 && depth == 3 + deep) {
@@ -506,7 +534,8 @@ static void stage_on(trommel_dom *dom, uint32_t want)
 
 static void stage_fails_when_hostile_trees_break_it(void **state)
 {
-    static const uint32_t tags[] = { TROMMEL_TAG_DIV, TROMMEL_TAG_A, TROMMEL_TAG_SPAN, TROMMEL_TAG_LI, TROMMEL_TAG_TD,
+    static const uint32_t tags[] = { TROMMEL_TAG_DIV, TROMMEL_TAG_A, TROMMEL_TAG_SPAN, TROMMEL_TAG_LI,
+                                     TROMMEL_TAG_TD,
                                      TROMMEL_TAG_IMG, TROMMEL_TAG_H1, 0 };
 
     stage_on(dom_make(0, 1, 0), TROMMEL_CONTINUE);

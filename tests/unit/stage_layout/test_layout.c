@@ -62,8 +62,8 @@ static struct layout_result *read_page(const char *html, const char *url)
     static struct layout_result r;
 
     memset(&r, 0xaa, sizeof r);
-    assert_int_equal(layout_read(&tables, &parsed(html, "text/html")->dom, (trommel_str){ url, strlen(url) }, NULL,
-                                 NULL, &r), 0);
+    assert_int_equal(layout_read(&tables, &parsed(html, "text/html")->dom,
+                                 (trommel_str){ url, strlen(url) }, NULL, NULL, &r), 0);
     return &r;
 }
 
@@ -73,8 +73,10 @@ static void features_fail_when_marks_are_missed(void **state)
 {
     const uint8_t *row = read_page(
         "<head><meta property=og:type content=product.item><meta name=generator content='Docusaurus 2'>"
-        "<script type='application/ld+json'>{\"@type\":\"Product\",\"offers\":{ \"@type\" : [\"Offer\"]}}</script></head>"
-        "<body><div itemscope itemtype='https://schema.org/BreadcrumbList'>x</div><p>$12</p><p>&euro; 5</p><p>7</p>"
+        "<script type='application/ld+json'>{\"@type\":\"Product\",\"offers\":{ \"@type\" : "
+        "[\"Offer\"]}}</script></head>"
+        "<body><div itemscope itemtype='https://schema.org/BreadcrumbList'>x</div><p>$12</p><p>&euro; "
+        "5</p><p>7</p>"
         "<img alt=a><img alt=''></body>", "")->row;
     assert_int_equal(row[L_MARK_product], 1);
     assert_int_equal(row[L_MARK_offer], 1);
@@ -90,7 +92,8 @@ static void features_fail_when_marks_are_missed(void **state)
 
 static void features_fail_when_urls_are_misread(void **state)
 {
-    const uint8_t *row = read_page("<p>x", "https://docs.example.com/blog/2024/05/a-long-title-77?x=product")->row;
+    const uint8_t *row = read_page("<p>x",
+                                   "https://docs.example.com/blog/2024/05/a-long-title-77?x=product")->row;
     assert_int_equal(row[L_u_segments], 4);
     assert_int_equal(row[L_u_dashes], 3);
     assert_int_equal(row[L_u_digits], 2);
@@ -107,8 +110,10 @@ static void features_fail_when_urls_are_misread(void **state)
 
 static void features_fail_when_records_are_not_seen(void **state)
 {
-    const uint8_t *row = read_page("<div class=list><div class=card>a</div><div class=card>b</div><div class=card>c</div>"
-                                   "<div class=card>d</div><div class=card>e</div></div><div class=other>f</div>", "")->row;
+    const uint8_t *row =
+        read_page("<div class=list><div class=card>a</div><div class=card>b</div><div class=card>c</div>"
+                                   "<div class=card>d</div><div class=card>e</div></div><div "
+                                   "class=other>f</div>", "")->row;
     assert_int_equal(row[L_run_max], sdk_log(5));
     assert_int_equal(row[L_runs], sdk_log(1));
     assert_int_equal(row[L_CLASS + CLASS_CARD], sdk_log(5));
@@ -140,15 +145,18 @@ static void model_fails_when_margins_differ_from_the_trainers(void **state)
 static uint64_t template_a(int n)
 {
     char html[8192];
-    size_t at = (size_t)snprintf(html, sizeof html, "<body class='single postid-%d'><div id=page><header class=top><div "
+    size_t at = (size_t)snprintf(html, sizeof html,
+                                 "<body class='single postid-%d'><div id=page><header class=top><div "
                                  "class='wrap w%d'><a href=/>x</a></div></header><div class='main-%d cols'>"
                                  "<article id=post-%d class='post post-%d'>", n, n, n * 7, n, n);
 
     for (int i = 0; i <= n; i++)
-        at += (size_t)snprintf(html + at, sizeof html - at, "<div class=x%c><p>Paragraph %d</p></div>", 'a' + i % 20, i);
+        at += (size_t)snprintf(html + at, sizeof html - at, "<div class=x%c><p>Paragraph %d</p></div>", 'a'
+                               + i % 20, i);
     at += (size_t)snprintf(html + at, sizeof html - at, "</article><aside class=side>");
     for (int i = 0; i <= 3 * n; i++)
-        at += (size_t)snprintf(html + at, sizeof html - at, "<div class=item><a href=/%d>Item %d</a></div>", i, i);
+        at += (size_t)snprintf(html + at, sizeof html - at, "<div class=item><a href=/%d>Item %d</a></div>",
+                               i, i);
     snprintf(html + at, sizeof html - at, "</aside></div><footer class=foot>F</footer></div></body>");
     return read_page(html, "")->fingerprint;
 }
@@ -195,25 +203,31 @@ static struct trommel_page *stage_page(const trommel_dom *dom, const char *url, 
 static void assert_type(const char *text, const char *mime, const char *url, const char *want)
 {
     struct trommel_page *page = stage_page(&parsed(text, mime)->dom, url, TROMMEL_CONTINUE);
-    const trommel_val *type = host_value(page, "layout.type"), *template = host_value(page, "layout.template");
+    const trommel_val *type = host_value(page, "layout.type"), *template =
+        host_value(page, "layout.template");
 
     assert_non_null(type);
     assert_int_equal(type->n, strlen(want));
     assert_memory_equal(type->u.p, want, type->n);
-    assert_true(host_value(page, "layout.confidence")->u.d > 0 && host_value(page, "layout.confidence")->u.d <= 1);
+    double confidence = host_value(page, "layout.confidence")->u.d;
+    assert_true(confidence > 0 && confidence <= 1);
     assert_int_equal(template->n, 16);
 }
 
-#define S "The council met on Monday to talk about the bridge, which has been closed since the floods in spring. "
+#define S "The council met on Monday to talk about the bridge, closed since the floods in spring. "
 
 static void stage_fails_when_types_are_wrong(void **state)
 {
-    assert_type("<head><meta property=og:type content=article></head><body><article class=post><h1>Bridge stays closed"
+    assert_type("<head><meta property=og:type content=article></head><body><article class=post><h1>Bridge "
+                "stays closed"
                 "</h1><p>" S S "<p>" S S S "<p>" S S "<p>" S S "<p>" S S "</article>", "text/html",
                 "https://example.com/news/2024/05/06/bridge-stays-closed", "article");
-    assert_type("<div class=topic><div class=post><div class=author>a</div><p>How do I do this?</div><div class='post reply'>"
-                "<p>Like this, I think.</div><div class='post reply'><p>Thanks for the help!</div><div class='post reply'>"
-                "<p>You are welcome.</div></div>", "text/html", "https://forum.example.com/t/how-do-i/12", "forum");
+    assert_type("<div class=topic><div class=post><div class=author>a</div><p>How do I do this?</div><div "
+                "class='post reply'>"
+                "<p>Like this, I think.</div><div class='post reply'><p>Thanks for the help!</div><div "
+                "class='post reply'>"
+                "<p>You are welcome.</div></div>", "text/html", "https://forum.example.com/t/how-do-i/12",
+                    "forum");
     assert_type(S "\n" S, "text/plain", "", "article");
     assert_type("<p>x</p>", "text/html", "https://example.com/a", "other");
     assert_type("<p> </p>", "text/html", "", "other");
@@ -231,13 +245,19 @@ static void stage_fails_when_hostile_trees_break_it(void **state)
 {
     enum { N = 1000000 };
     trommel_node *x = calloc(N, sizeof *x);
-    trommel_dom dom = { .struct_size = sizeof dom, .node_size = sizeof *x, .attr_size = sizeof(trommel_attr), .nodes = x,
+    trommel_dom dom = { .struct_size = sizeof dom, .node_size = sizeof *x,
+                        .attr_size = sizeof(trommel_attr), .nodes = x,
                         .attrs = "", .strs = "a price of $5 " };
 
     for (uint32_t i = 0; i < N; i++) /* chains of 510 elements with a text at each one's end */
-        x[i] = (trommel_node){ .kind = i == 0 ? TROMMEL_NODE_DOCUMENT : i % 510 == 0 ? TROMMEL_NODE_TEXT : TROMMEL_NODE_ELEMENT,
-                               .tag = i % 510 ? 1 + i % 228 : 0, .depth = (uint16_t)(i ? 1 + (i - 1) % 510 : 0),
-                               .parent = i % 510 == 1 || !i ? 0 : i - 1, .end = i + 1, .text_n = i % 510 ? 0 : 14 };
+        x[i] = (trommel_node){
+            .kind = i == 0 ? TROMMEL_NODE_DOCUMENT : i % 510 == 0 ? TROMMEL_NODE_TEXT : TROMMEL_NODE_ELEMENT,
+            .tag = i % 510 ? 1 + i % 228 : 0,
+            .depth = (uint16_t)(i ? 1 + (i - 1) % 510 : 0),
+            .parent = i % 510 == 1 || !i ? 0 : i - 1,
+            .end = i + 1,
+            .text_n = i % 510 ? 0 : 14,
+        };
     for (uint32_t i = N; i-- > 1;)
         if (x[x[i].parent].end < x[i].end)
             x[x[i].parent].end = x[i].end;

@@ -163,7 +163,8 @@ int main(int argc, char **argv)
             stage_load(&d, argv[i], options);
     }
     if ((!dir && !file) || !d.n) {
-        fprintf(stderr, "usage: drive [-o OPTIONS] DATA_DIR | --file FILE [--type MIME] [--url URL]  STAGE.so...\n");
+        fprintf(stderr,
+                "usage: drive [-o OPTIONS] DATA_DIR | --file FILE [--type MIME] [--url URL]  STAGE.so...\n");
         return 2;
     }
     if (file)
@@ -173,7 +174,8 @@ int main(int argc, char **argv)
     fprintf(stderr, "%u pages, %.0f KB a page; parse %.3f ms", d.pages, d.bytes / d.pages / 1e3,
             d.parse_ns / d.pages / 1e6);
     for (unsigned i = 0; i < d.n; i++)
-        fprintf(stderr, "; %s %.3f ms (%.2f)", d.ctx[i].stage->id, d.ns[i] / d.pages / 1e6, d.ns[i] / d.parse_ns);
+        fprintf(stderr, "; %s %.3f ms (%.2f)", d.ctx[i].stage->id, d.ns[i] / d.pages / 1e6,
+                d.ns[i] / d.parse_ns);
     fputc('\n', stderr);
     return 0;
 }

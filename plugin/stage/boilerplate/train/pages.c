@@ -53,8 +53,7 @@ static void url_read(const char *dir, struct page_file *f)
     json_decref(truth);
 }
 
-int pages_each(const char *dir, void (*each)(struct page_file *f, struct arena *a, double parse_ns, void *arg),
-               void *arg)
+int pages_each(const char *dir, page_fn *each, void *arg)
 {
     struct parse_limits limits = PARSE_LIMITS_DEFAULT;
     struct parse *parse = parse_new(&limits);

@@ -18,10 +18,11 @@ struct page_file {
     struct parse_output parsed;
 };
 
+typedef void page_fn(struct page_file *f, struct arena *a, double parse_ns, void *arg);
+
 /* Calls `each` for every page of the folder, sorted by id; with its CPU time for the parse in ns.
  * Returns the number of pages, or -1 with a message on stderr. */
-int pages_each(const char *dir, void (*each)(struct page_file *f, struct arena *a, double parse_ns, void *arg),
-               void *arg);
+int pages_each(const char *dir, page_fn *each, void *arg);
 
 double cpu_ns(void);
 #endif

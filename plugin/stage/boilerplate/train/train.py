@@ -115,7 +115,8 @@ def export(model, columns, a, d, score):
     digest = hashlib.sha256((node_text + leaf_text).encode()).hexdigest()[:16]
     return f"""/* model: boosted trees over the features of a block.  Made by train/train.sh; do not edit.
  *
- * Trained on {len(d.pages)} pages and {len(d.y)} blocks; word F1 in cross-validation by registered domain {score}.
+ * Trained on {len(d.pages)} pages and {len(d.y)} blocks; word F1 in cross-validation by registered
+ * domain {score}.
  * Trained on data of the Web Content Extraction Benchmark (WCXB),
  * Murrough-Foley/web-content-extraction-benchmark, licensed CC-BY-4.0. */
 #include "model.h"
