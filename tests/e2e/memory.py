@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """memory.py PID RECORDS FROM: watches the resident memory of a crawl and its workers until it ends.
 
-Samples at each growth of the records folder (inotify-less: the folder is looked at as the process runs, each look
-ended by waiting on the process).  Prints the peak of host and of each worker up to the FROM-th page and after it;
-says `flat` when neither grew by more than a quarter and 24 MiB.
+Looks twenty times a second, each look ended by waiting on the process.  Prints the peak of host and of each worker up to the FROM-th page and after it;
+says `flat` when neither grew by more than a tenth and 4 MiB.  The largest pages come first (nginx.sh), so growth after
+them is growth with the number of pages.
 """
 import glob
 import os
@@ -41,7 +41,7 @@ samples = []
 while not end.poll(50):
     samples.append((pages(), rss(pid), max([rss(c) for c in children(pid)] or [0])))
 total = samples[-1][0] if samples else 0
-# The share of the bytes written stands for the share of the pages done: pages come in random order.
+# The share of the bytes written stands for the share of the pages done; the first pages are the largest.
 first = [s for s in samples if s[0] <= total * start / float(os.environ.get("TROMMEL_PAGES", "1400"))]
 rest = [s for s in samples if s not in first]
 if not first or not rest:
@@ -51,7 +51,7 @@ if not first or not rest:
 
 def verdict(i):
     a, b = max(s[i] for s in first), max(s[i] for s in rest)
-    return a, b, b <= max(a * 1.25, a + 24)
+    return a, b, b <= a * 1.1 + 4
 
 
 (h0, h1, host), (w0, w1, worker) = verdict(1), verdict(2)

@@ -1,6 +1,7 @@
 # nginx.sh: nginx with the first N pages of a collection on a free loopback port.  Sourced after lib.sh.
 
-# nginx_site DATA N: pages in $work/site, one index page that links to all.  Sets $port.
+# nginx_site DATA N: pages in $work/site, one index page that links to all, the largest first: what memory a page
+# needs has then been seen early.  Sets $port.
 nginx_site() {
     local page name n=0
     mkdir -p "$work/site" "$work/nginx"
@@ -12,7 +13,8 @@ nginx_site() {
     done
     {
         echo '<!DOCTYPE html><title>Pages</title><ul>'
-        (cd "$work/site" && printf '<li><a href="/%s">page</a>\n' [0-9]*.html)
+        # shellcheck disable=SC2012 # names are digits
+        (cd "$work/site" && ls -S [0-9]*.html | sed 's|.*|<li><a href="/&">page</a>|')
         echo '</ul>'
     } >"$work/site/index.html"
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
