@@ -45,9 +45,10 @@ enum {
     X(MICRODATA, "microdata")                                                                                \
     X(TIME, "time")                                                                                          \
     X(BYLINE, "byline")                                                                                      \
-    X(TITLE, "title") X(H1, "h1") X(TEXT, "text") X(HTML_LANG, "html-lang") X(DETECTED, "detected")          \
-        X(LINK, "link") X(REL, "rel") X(CLASS, "class") X(URL, "url") X(HEADER, "header") X(H2, "h2")        \
-            X(TWITTER, "twitter") X(DATA, "data")
+    X(TITLE, "title")                                                                                        \
+    X(H1, "h1") X(TEXT, "text") X(HTML_LANG, "html-lang") X(DETECTED, "detected") X(LINK, "link")            \
+        X(REL, "rel") X(CLASS, "class") X(URL, "url") X(HEADER, "header") X(H2, "h2") X(TWITTER, "twitter")  \
+            X(DATA, "data")
 enum meta_how {
 #define X(name, text) HOW_##name,
     META_HOWS(X)

@@ -2,34 +2,12 @@
  *
  * Keeps for each open depth what surrounds it (R_*: navigation, footer, comment, byline …), from tags, roles
  * and the words of class and id.  Big elements don't count as bylines and the like, nor nearly the whole page
- * as a sidebar.  Text is looked at once: for dates, openings of bylines, labels of tags, copyright lines. */
+ * as a sidebar.  Texts go to scan_text.c. */
 #include <string.h>
 
+#include "plugin/stage/metadata/scan.h"
 #include "plugin/stage/metadata/text.h"
 #include "plugin/stage/metadata/words.h"
-
-#define SCRIPTS_MAX 32
-
-#define CLASSES_KEPT 256
-struct class_kept {
-    str cls;
-    uint32_t region;
-};
-
-struct scan {
-    struct meta *m;
-    const trommel_dom *dom;
-    uint32_t region[META_DEPTH_MAX];
-    str before;       /* the text node before this one */
-    uint32_t by_node; /* where a byline's opening stood alone, or TROMMEL_NONE */
-    int by_strong;
-    int data_is_author; /* the last twitter:label was "Written by" */
-    uint32_t n_class, n_h2, n_logo, n_link_author, n_text_dates, n_tags_boxes;
-    struct class_kept kept[CLASSES_KEPT];
-    str ld[SCRIPTS_MAX];
-    uint32_t n_ld;
-    size_t ld_bytes;
-};
 
 /* The attributes that are read, fetched in one go. */
 struct attrs {
@@ -279,8 +257,8 @@ static int is_profile(str href)
     return 0;
 }
 
-static struct find *note(struct scan *s, int what, int how, uint32_t bits, uint32_t node, uint32_t region,
-                         str val)
+struct find *scan_note(struct scan *s, int what, int how, uint32_t bits, uint32_t node, uint32_t region,
+                       str val)
 {
     struct find *f = val.n ? meta_note(s->m, what, how, bits, node, val) : NULL;
 
@@ -289,7 +267,7 @@ static struct find *note(struct scan *s, int what, int how, uint32_t bits, uint3
     return f;
 }
 
-static void on_date_value(struct scan *s, int how, uint32_t bits, uint32_t node, uint32_t region, str v)
+void scan_date(struct scan *s, int how, uint32_t bits, uint32_t node, uint32_t region, str v)
 {
     if (!v.n || v.n > 100 || s->n_text_dates >= 120)
         return;
@@ -297,7 +275,7 @@ static void on_date_value(struct scan *s, int how, uint32_t bits, uint32_t node,
     int what = (region & R_UPDATED) && !(region & R_PUB) ? W_MODIFIED : W_PUBLISHED;
     if (bits & B_LABEL_MOD && !(bits & B_LABEL_PUB))
         what = W_MODIFIED;
-    note(s, what, how, bits, node, region, text_clean(s->m, v, 100, 0));
+    scan_note(s, what, how, bits, node, region, text_clean(s->m, v, 100, 0));
 }
 
 static void on_time(struct scan *s, uint32_t i, uint32_t region, const struct attrs *a)
@@ -311,7 +289,7 @@ static void on_time(struct scan *s, uint32_t i, uint32_t region, const struct at
         bits = (bits & ~(uint32_t)B_LABEL_PUB) | B_LABEL_MOD;
     if (!v.n)
         v = text_of(s->m, i, 100);
-    on_date_value(s, HOW_TIME, bits, i, region, v);
+    scan_date(s, HOW_TIME, bits, i, region, v);
 }
 
 static void on_microdata(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region,
@@ -321,24 +299,24 @@ static void on_microdata(struct scan *s, const trommel_node *x, uint32_t i, uint
     str p = a->itemprop;
 
     if (str_has(p, "datepublished") || str_is(p, "dateCreated") || str_is(p, "uploadDate"))
-        on_date_value(s, HOW_MICRODATA, str_has(p, "datepublished") ? B_MAIN_KEY : 0, i, region,
-                      v.n             ? v
-                      : a->datetime.n ? a->datetime
-                                      : text_of(s->m, i, 100));
+        scan_date(s, HOW_MICRODATA, str_has(p, "datepublished") ? B_MAIN_KEY : 0, i, region,
+                  v.n             ? v
+                  : a->datetime.n ? a->datetime
+                                  : text_of(s->m, i, 100));
     else if (str_has(p, "datemodified"))
-        on_date_value(s, HOW_MICRODATA, B_LABEL_MOD, i, region,
-                      v.n             ? v
-                      : a->datetime.n ? a->datetime
-                                      : text_of(s->m, i, 100));
+        scan_date(s, HOW_MICRODATA, B_LABEL_MOD, i, region,
+                  v.n             ? v
+                  : a->datetime.n ? a->datetime
+                                  : text_of(s->m, i, 100));
     else if ((str_is(p, "headline") || str_is(p, "name")) && x->tag != TROMMEL_TAG_H1 && s->n_class < 12 &&
              !(region & (R_AUTHOR | R_CRUMB | R_OUTSIDE | R_COMMENT | R_CARD))) {
         s->n_class++;
-        note(s, W_TITLE, HOW_MICRODATA, str_is(p, "headline") ? B_MAIN_KEY : 0, i, region,
-             v.n ? v : text_of(s->m, i, META_TITLE_MAX));
+        scan_note(s, W_TITLE, HOW_MICRODATA, str_is(p, "headline") ? B_MAIN_KEY : 0, i, region,
+                  v.n ? v : text_of(s->m, i, META_TITLE_MAX));
     } else if (str_is(p, "keywords")) {
-        note(s, W_TAG, HOW_MICRODATA, B_LIST, i, region, v.n ? v : text_of(s->m, i, META_NAME_MAX));
+        scan_note(s, W_TAG, HOW_MICRODATA, B_LIST, i, region, v.n ? v : text_of(s->m, i, META_NAME_MAX));
     } else if (str_is(p, "articleSection")) {
-        note(s, W_SECTION, HOW_MICRODATA, 0, i, region, v.n ? v : text_of(s->m, i, META_NAME_MAX));
+        scan_note(s, W_SECTION, HOW_MICRODATA, 0, i, region, v.n ? v : text_of(s->m, i, META_NAME_MAX));
     }
 }
 
@@ -355,10 +333,10 @@ static void on_heading(struct scan *s, const trommel_node *x, uint32_t i, uint32
         if (m->h1 == TROMMEL_NONE && !(region & (R_LOGO | R_NAV)))
             m->h1 = i;
         m->n_h1++;
-        note(s, W_TITLE, HOW_H1, 0, i, region, t);
+        scan_note(s, W_TITLE, HOW_H1, 0, i, region, t);
     } else if (x->tag == TROMMEL_TAG_H2 && s->n_h2 < 3 && !(region & (R_NAV | R_FOOTER | R_AD))) {
         s->n_h2++;
-        note(s, W_TITLE, HOW_H2, 0, i, region, text_of(m, i, META_TITLE_MAX));
+        scan_note(s, W_TITLE, HOW_H2, 0, i, region, text_of(m, i, META_TITLE_MAX));
     }
 }
 
@@ -376,12 +354,12 @@ static void on_logo(struct scan *s, const trommel_node *x, uint32_t i, const str
         t = a->title;
     if (t.p && t.n) {
         s->n_logo++;
-        note(s, W_LOGO, HOW_CLASS, 0, i, region, text_clean(s->m, t, 120, 0));
+        scan_note(s, W_LOGO, HOW_CLASS, 0, i, region, text_clean(s->m, t, 120, 0));
     }
 }
 
 /* All links, else all list items, of a box of tags. */
-static void on_tags_box(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region, int how)
+void scan_tags_box(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region, int how)
 {
     uint32_t links = 0, items = 0, want;
 
@@ -403,7 +381,7 @@ static void on_tags_box(struct scan *s, const trommel_node *x, uint32_t i, uint3
             continue;
         str t = text_of(s->m, k, 120);
         if (t.n) {
-            struct find *f = note(s, W_TAG, how, B_WHOLE, i, region, t);
+            struct find *f = scan_note(s, W_TAG, how, B_WHOLE, i, region, t);
             if (f && str_has(node_attr(s->dom, y, TROMMEL_A_REL), "category"))
                 f->bits |= B_WEAK;
             n++;
@@ -415,11 +393,11 @@ static void on_anchor(struct scan *s, const trommel_node *x, uint32_t i, const s
                       uint32_t region, uint32_t above)
 {
     if (str_has(a->rel, "tag") && !str_has(a->rel, "vantage") && !(above & R_TAGS) && x->end - i < 20) {
-        struct find *f = note(s, W_TAG, HOW_REL, B_WHOLE, x->parent, region, text_of(s->m, i, 120));
+        struct find *f = scan_note(s, W_TAG, HOW_REL, B_WHOLE, x->parent, region, text_of(s->m, i, 120));
         if (f && str_has(a->rel, "category"))
             f->bits |= B_WEAK;
     } else if (a->rel.n && str_ieq(a->rel, "license") && a->href.n <= META_URL_MAX) {
-        note(s, W_LICENSE, HOW_REL, 0, i, region, a->href);
+        scan_note(s, W_LICENSE, HOW_REL, 0, i, region, a->href);
     }
     if (s->n_link_author < 40 && x->end - i < 20) {
         int rel = str_has(a->rel, "author");
@@ -427,7 +405,7 @@ static void on_anchor(struct scan *s, const trommel_node *x, uint32_t i, const s
             str t = text_of(s->m, i, 120);
             if (t.n) {
                 s->n_link_author++;
-                note(s, W_AUTHOR, HOW_REL, (rel ? (uint32_t)B_REL : 0) | B_PROFILE, i, region, t);
+                scan_note(s, W_AUTHOR, HOW_REL, (rel ? (uint32_t)B_REL : 0) | B_PROFILE, i, region, t);
             }
         }
     }
@@ -456,7 +434,7 @@ static void first_name(struct scan *s, uint32_t node, uint32_t region)
         if (!t.n || words_by(t, &strong) == t.n)
             continue;
         if (t.n <= 80)
-            note(s, W_AUTHOR, HOW_BYLINE, B_WHOLE, i, region, text_clean(s->m, t, 120, 0));
+            scan_note(s, W_AUTHOR, HOW_BYLINE, B_WHOLE, i, region, text_clean(s->m, t, 120, 0));
         return;
     }
 }
@@ -471,133 +449,35 @@ static void on_class(struct scan *s, const trommel_node *x, uint32_t i, const st
         str t = text_of_apart(s->m, i, 240);
         if (t.n && t.n < 236) {
             int micro = str_has(a->itemprop, "author") || str_is(a->itemprop, "creator");
-            note(s, W_AUTHOR,
-                 micro            ? HOW_MICRODATA
-                 : own & R_AUTHOR ? HOW_BYLINE
-                                  : HOW_CLASS,
-                 size == 2 ? B_WHOLE : 0, i, region, t);
+            scan_note(s, W_AUTHOR,
+                      micro            ? HOW_MICRODATA
+                      : own & R_AUTHOR ? HOW_BYLINE
+                                       : HOW_CLASS,
+                      size == 2 ? B_WHOLE : 0, i, region, t);
         }
         if (size > 3)
             first_name(s, i, region);
     } else if ((own & R_AUTHOR) && size <= 6 && a->itemprop.n && str_is(a->itemprop, "name")) {
-        note(s, W_AUTHOR, HOW_MICRODATA, B_WHOLE, i, region, text_of(s->m, i, 240));
+        scan_note(s, W_AUTHOR, HOW_MICRODATA, B_WHOLE, i, region, text_of(s->m, i, 240));
     }
     if ((above & R_AUTHOR) && str_is(a->itemprop, "name"))
-        note(s, W_AUTHOR, HOW_MICRODATA, B_WHOLE | B_MAIN_KEY, i, region,
-             a->content.n ? attr_clean(s, a->content, 240) : text_of(s->m, i, 240));
+        scan_note(s, W_AUTHOR, HOW_MICRODATA, B_WHOLE | B_MAIN_KEY, i, region,
+                  a->content.n ? attr_clean(s, a->content, 240) : text_of(s->m, i, 240));
     if (fresh & R_DATE && size > 2 && size <= 14 && x->tag != TROMMEL_TAG_TIME) {
         str t = text_of(s->m, i, 90);
         if (date_hint(t.p, t.n))
-            on_date_value(s, HOW_CLASS, words_date_label(t), i, region, t);
+            scan_date(s, HOW_CLASS, words_date_label(t), i, region, t);
     }
     if (fresh & R_TAGS && x->tag != TROMMEL_TAG_A && x->tag != TROMMEL_TAG_LI)
-        on_tags_box(s, x, i, region, HOW_CLASS);
+        scan_tags_box(s, x, i, region, HOW_CLASS);
     if (fresh & R_TITLE && s->n_class < 8 && x->tag != TROMMEL_TAG_H1 && size <= 40 &&
         !(region & (R_NAV | R_FOOTER | R_AD))) {
         str t = text_of(s->m, i, META_TITLE_MAX);
         s->n_class++;
-        note(s, W_TITLE, HOW_CLASS, 0, i, region, t);
+        scan_note(s, W_TITLE, HOW_CLASS, 0, i, region, t);
     }
     if (fresh & R_LOGO && size <= 40 && !(region & R_CARD))
         on_logo(s, x, i, a, region);
-}
-
-/* ---- text nodes ---- */
-
-static void text_date(struct scan *s, uint32_t i, uint32_t region, str t)
-{
-    struct date d;
-    size_t start, end;
-
-    if (s->n_text_dates >= 120 || !date_hint(t.p, t.n))
-        return;
-    end = date_find(t.p, t.n, s->m->order, &d, &start);
-    if (!end)
-        return;
-    str before = str_cut(t, 0, start);
-    uint32_t bits = words_date_label(text_trim(before).n ? before : s->before);
-    if (text_trim(before).n == 0 && text_trim(str_cut(t, end, t.n)).n == 0)
-        bits |= B_WHOLE;
-    if (t.n > 160 || (start > 60 && !bits))
-        region |= R_SENTENCE;
-    if (memmem(t.p, t.n, "\xC2\xA9", 2) || str_has(t, "copyright"))
-        bits |= B_LABEL_OTHER;
-    on_date_value(s, HOW_TEXT, bits, i, region, str_cut(t, start, end));
-}
-
-static void text_byline(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region, str t)
-{
-    int strong = 0;
-    size_t n = t.n <= 300 ? words_by(t, &strong) : 0;
-
-    if (n) {
-        str rest = text_trim(str_cut(t, n, t.n));
-        uint32_t bits = B_BY | (strong ? B_MAIN_KEY : 0);
-        const trommel_node *up = TROMMEL_NODE(s->dom, x->parent);
-        int lower = rest.n && rest.p[0] >= 'a' && rest.p[0] <= 'z'; /* "by joining our list" */
-        if (rest.n && rest.n <= 160 && (strong || !lower || s->m->forum || (region & (R_AUTHOR | R_USER))))
-            note(s, W_AUTHOR, HOW_TEXT, bits, i, region, text_clean(s->m, rest, 240, 0));
-        if (x->parent && up->end - x->parent <= 24 &&
-            up->end - x->parent > 2) { /* names in elements beside it */
-            str all = text_of(s->m, x->parent, 240);
-            int again;
-            size_t k = words_by(all, &again);
-            if (k && all.n < 236 && all.n - k > rest.n + 1)
-                note(s, W_AUTHOR, HOW_TEXT, bits | B_PROFILE, i, region, str_cut(all, k, all.n));
-        }
-        if (!rest.n) {
-            s->by_node = i;
-            s->by_strong = strong;
-        }
-    } else if (s->by_node != TROMMEL_NONE) {
-        if (i - s->by_node <= 10 && t.n <= 100)
-            note(s, W_AUTHOR, HOW_TEXT, B_BY | (s->by_strong ? (uint32_t)B_MAIN_KEY : 0), i, region,
-                 text_clean(s->m, t, 240, 0));
-        s->by_node = TROMMEL_NONE;
-    }
-}
-
-static void text_tag_label(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region, str t)
-{
-    size_t n = t.n <= 60 ? words_tag_label(t) : 0;
-    uint32_t box = x->parent;
-
-    if (!n || n < t.n || (region & R_TAGS))
-        return;
-    for (int up = 0; up < 3 && box; up++, box = TROMMEL_NODE(s->dom, box)->parent) {
-        const trommel_node *b = TROMMEL_NODE(s->dom, box);
-        if (b->end - box > 150)
-            return;
-        for (uint32_t k = i; k < b->end; k++) {
-            const trommel_node *y = TROMMEL_NODE(s->dom, k);
-            if (y->kind == TROMMEL_NODE_ELEMENT && y->tag == TROMMEL_TAG_A) {
-                on_tags_box(s, b, box, region, HOW_TEXT);
-                return;
-            }
-        }
-    }
-}
-
-static void on_text(struct scan *s, const trommel_node *x, uint32_t i, uint32_t region)
-{
-    str t = text_trim(node_str(s->dom, x));
-
-    if (!t.n)
-        return;
-    if (t.n > 80 && s->m->first_p == TROMMEL_NONE && !(region & (R_OUTSIDE | R_HEADER | R_AD)) &&
-        (s->m->h1 == TROMMEL_NONE || i > s->m->h1 + 2))
-        s->m->first_p = i;
-    if (t.n <= 400) {
-        text_byline(s, x, i, region, t);
-        text_date(s, i, region, t);
-        text_tag_label(s, x, i, region, t);
-        if (t.n <= 250 && (region & (R_FOOTER | R_COPY) || i > s->dom->n_nodes - s->dom->n_nodes / 8) &&
-            (memmem(t.p, t.n, "\xC2\xA9", 2) || str_has(t, "copyright") || str_has(t, "powered by")))
-            note(s, W_FOOT, HOW_TEXT, 0, i, region, text_clean(s->m, t, 250, 0));
-    } else {
-        s->by_node = TROMMEL_NONE;
-    }
-    s->before = t;
 }
 
 /* Says nothing without attributes. */
@@ -652,10 +532,11 @@ static void on_preloaded(struct scan *s, const trommel_node *x, uint32_t i)
         str user = escaped_value(first, "\\\"username\\\":\\\""),
             date = escaped_value(first, "\\\"created_at\\\":\\\"");
         if (user.n)
-            note(s, W_AUTHOR, HOW_DATA, B_WHOLE | B_ARTICLE, TROMMEL_NONE, R_USER,
-                 text_clean(s->m, user, 100, 0));
+            scan_note(s, W_AUTHOR, HOW_DATA, B_WHOLE | B_ARTICLE, TROMMEL_NONE, R_USER,
+                      text_clean(s->m, user, 100, 0));
         if (date.n)
-            note(s, W_PUBLISHED, HOW_DATA, B_ARTICLE, TROMMEL_NONE, R_USER, text_clean(s->m, date, 40, 0));
+            scan_note(s, W_PUBLISHED, HOW_DATA, B_ARTICLE, TROMMEL_NONE, R_USER,
+                      text_clean(s->m, date, 40, 0));
         return;
     }
 }
@@ -682,7 +563,7 @@ static uint32_t on_element(struct scan *s, const trommel_node *x, uint32_t i, ui
         return last;
     case TROMMEL_TAG_TITLE:
         if (!meta_first(s->m, W_TITLE) || meta_first(s->m, W_TITLE)->how != HOW_TITLE)
-            note(s, W_TITLE, HOW_TITLE, 0, TROMMEL_NONE, 0, text_of(s->m, i, META_TITLE_MAX));
+            scan_note(s, W_TITLE, HOW_TITLE, 0, TROMMEL_NONE, 0, text_of(s->m, i, META_TITLE_MAX));
         return last;
     case TROMMEL_TAG_META:
         on_meta(s, &a);
@@ -715,9 +596,9 @@ static uint32_t on_element(struct scan *s, const trommel_node *x, uint32_t i, ui
     else if (a.itemprop.n)
         on_microdata(s, x, i, region, &a);
     else if (a.date.n && date_hint(a.date.p, a.date.n))
-        on_date_value(s, HOW_DATA, 0, i, region, a.date);
+        scan_date(s, HOW_DATA, 0, i, region, a.date);
     else if ((own & R_DATE) && a.title.n && date_hint(a.title.p, a.title.n))
-        on_date_value(s, HOW_DATA, words_date_label(s->before), i, region, a.title);
+        scan_date(s, HOW_DATA, words_date_label(s->before), i, region, a.title);
     if (x->tag == TROMMEL_TAG_H1 || x->tag == TROMMEL_TAG_H2)
         on_heading(s, x, i, region);
     else if (x->tag == TROMMEL_TAG_A && a.href.n)
@@ -744,7 +625,7 @@ void scan_page(struct meta *m)
         uint32_t above = depth ? s->region[depth - 1] : 0;
         if (x->kind == TROMMEL_NODE_TEXT) {
             if (!(x->flags & TROMMEL_NODE_F_SPACE))
-                on_text(s, x, i, above);
+                scan_text(s, x, i, above);
         } else if (x->kind == TROMMEL_NODE_ELEMENT) {
             i = on_element(s, x, i, above, &s->region[depth]);
         }

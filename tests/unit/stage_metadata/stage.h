@@ -24,6 +24,7 @@
 #include "plugin/stage/metadata/plain.c"
 #include "plugin/stage/metadata/rank.c"
 #include "plugin/stage/metadata/scan.c"
+#include "plugin/stage/metadata/scan_text.c"
 #include "plugin/stage/metadata/tags.c"
 #include "plugin/stage/metadata/text.c"
 #include "plugin/stage/metadata/thing.c"
