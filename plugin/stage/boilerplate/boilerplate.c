@@ -17,6 +17,7 @@
 
 #define REPEAT_WORDS 6     /* exact repeats of so many words come out once */
 #define PRECISE_CUT  0.6f  /* mode=precision: least probability of a kept block */
+#define HEADING_P    0.1f  /* least probability of a heading that its neighbours keep */
 #define PROSE_PERCENT 40   /* of the kept words that stand in one place: the page is about them */
 #define FIRST_PART   6     /* one in so many trees comes first … */
 #define FIRST_CUT    -2.f  /* … and settles what has a margin below this … */
@@ -190,6 +191,9 @@ static int blocks_judge(struct work *w)
             title = 1;
         }
     }
+    for (uint32_t k = 1; k + 1 < pg->n_blocks; k++)
+        if (!w->keep[k] && w->keep[k - 1] && w->keep[k + 1] && w->p[k] >= HEADING_P && rule_heading(pg, k))
+            w->keep[k] = 1;
     if (is_article(w))
         elsewhere_drop(w);
     return repeats_drop(w);

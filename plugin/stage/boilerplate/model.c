@@ -1,6 +1,7 @@
 /* model: boosted trees over the features of a block.  Made by train/train.sh; do not edit.
  *
- * Trained on 1497 pages and 432180 blocks; word F1 in cross-validation by registered domain 0.875.
+ * Trained on 1497 pages and 432180 blocks; word F1 in cross-validation by registered
+ * domain 0.875.
  * Trained on data of the Web Content Extraction Benchmark (WCXB),
  * Murrough-Foley/web-content-extraction-benchmark, licensed CC-BY-4.0. */
 #include "model.h"

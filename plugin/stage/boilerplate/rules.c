@@ -6,6 +6,7 @@
 #define TAG_WORDS        4  /* mean words of a tag */
 #define RUN_LEVELS       3  /* elements at and above a link that may repeat … */
 #define RUN_MIN          3  /* … so often */
+#define HEADING_WORDS    20
 #define TAGS_WORDS_MAX   80 /* words of a list of tags */
 
 int rule_title(const struct page *pg, uint32_t k)
@@ -65,4 +66,13 @@ int rule_elsewhere(const struct page *pg, uint32_t k)
         if (pg->els[e].alike >= RUN_MIN)
             return 1;
     return 0;
+}
+
+int rule_heading(const struct page *pg, uint32_t k)
+{
+    const struct block *b = &pg->blocks[k];
+    const uint64_t below_title = INSIDE_HEADINGS & ~INSIDE_BIT(H1);
+
+    return (b->inside & below_title) && b->size <= HEADING_WORDS && b->el >= pg->root
+           && b->el < pg->els[pg->root].end;
 }

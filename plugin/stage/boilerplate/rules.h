@@ -12,4 +12,6 @@ int rule_tags(const struct page *pg, uint32_t k);
 /* One of a run of links that stands outside the element that holds the prose: other items' titles, if the
  * page is about that prose. */
 int rule_elsewhere(const struct page *pg, uint32_t k);
+/* A heading in the element that holds the prose: between two kept blocks it is kept, too. */
+int rule_heading(const struct page *pg, uint32_t k);
 #endif

@@ -298,6 +298,53 @@ static void model_fails_when_margins_differ_from_the_trainers(void **state)
     }
 }
 
+/* The rules that fit the block with this text: t title, e teaser, g tags, w elsewhere, h heading. */
+static const char *rules_of(const struct page *pg, const char *text)
+{
+    static char ret[8];
+    size_t n = 0;
+
+    for (uint32_t k = 0; k < pg->n_blocks; k++) {
+        const trommel_node *x = TROMMEL_NODE(pg->dom, pg->blocks[k].first);
+        if (x->text_n != strlen(text) || memcmp(pg->dom->strs + x->text, text, x->text_n))
+            continue;
+        if (rule_title(pg, k))
+            ret[n++] = 't';
+        if (rule_teaser(pg, k))
+            ret[n++] = 'e';
+        if (rule_tags(pg, k))
+            ret[n++] = 'g';
+        if (rule_elsewhere(pg, k))
+            ret[n++] = 'w';
+        if (rule_heading(pg, k))
+            ret[n++] = 'h';
+        ret[n] = 0;
+        return ret;
+    }
+    return "no such block";
+}
+
+static void rules_fail_when_they_fit_the_wrong_block(void **state)
+{
+    struct page *pg = page_of(
+        "<title>A day at the sea | Site</title><div><div class=text><h1>A day at the sea</h1><p>One, two, "
+        "three, four, five, six, seven, eight and nine.</p><ul><li><a href=/t>Teaser of another</a></li></ul>"
+        "<p>And one, two, three, four, five, six, seven, eight.</p><h2>What came next</h2><p>Ten, eleven, "
+        "twelve, and so on and on and on.</p><ul><li>plain item</li><li><a href=/l>linked item</a></li></ul>"
+        "<ul class=tags><li>In:</li><li><a href=/s>Seaside</a></li><li><a href=/d>Day trips</a></li></ul>"
+        "</div></div><div class=box><ul><li><a href=/1>Other one</a></li><li><a href=/2>Other two</a></li>"
+        "<li><a href=/3>Other three</a></li></ul></div>");
+
+    assert_string_equal(rules_of(pg, "A day at the sea"), "t");
+    assert_string_equal(rules_of(pg, "Teaser of another"), "e");
+    assert_string_equal(rules_of(pg, "What came next"), "h");
+    assert_string_equal(rules_of(pg, "plain item"), "");
+    assert_string_equal(rules_of(pg, "linked item"), "");
+    assert_string_equal(rules_of(pg, "In:"), "g");
+    assert_string_equal(rules_of(pg, "Seaside"), "g");
+    assert_string_equal(rules_of(pg, "Other two"), "w");
+}
+
 /* ---- plain text -------------------------------------------------------------------------------- */
 
 #define PROSE1                                                                             \
@@ -605,6 +652,7 @@ int main(void)
         cmocka_unit_test_teardown(decoder_fails_when_another_set_is_better, clear),
         cmocka_unit_test_teardown(decoder_fails_when_an_empty_page_gives_text, clear),
         cmocka_unit_test_teardown(model_fails_when_margins_differ_from_the_trainers, clear),
+        cmocka_unit_test_teardown(rules_fail_when_they_fit_the_wrong_block, clear),
         cmocka_unit_test_teardown(plain_fails_when_furniture_stays, clear),
         cmocka_unit_test_teardown(plain_fails_when_text_is_lost, clear),
         cmocka_unit_test_teardown(stage_fails_when_an_article_is_not_kept, clear),
