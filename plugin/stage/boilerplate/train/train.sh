@@ -24,5 +24,6 @@ for part in $parts; do sources="$sources plugin/stage/$stage/$part.c"; done
 ${CC:-gcc} $flags -o "$work/dump-$stage" $sources "$work/libpipeline.a" \
     -llexbor -ljansson -luchardet -lz -ldeflate -lbrotlidec -lzstd -lm
 "$work/dump-$stage" "$data" "$work/$stage"
-/usr/bin/python3 "plugin/stage/$stage/train/train.py" "$data" "$work/$stage" --out "plugin/stage/$stage/model.c" \
+PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 "plugin/stage/$stage/train/train.py" \
+    "$data" "$work/$stage" --out "plugin/stage/$stage/model.c" \
     --fixture "tests/unit/stage_$stage/margins.h" "$@"
