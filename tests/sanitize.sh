@@ -31,7 +31,7 @@ trap 'rm -rf "$work"' EXIT
 case $mode in
 asan)
     export BUILD=build/asan
-    make --no-print-directory -j"$jobs" BUILD=$BUILD OPT='-O1 -g -fno-omit-frame-pointer' \
+    make --no-print-directory -j"$jobs" CI= BUILD=$BUILD OPT='-O1 -g -fno-omit-frame-pointer' \
         SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' tests >"$work/make" 2>&1 ||
         { claim 1 "builds under sanitizers"; tail -n 20 "$work/make"; exit 1; }
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99:allocator_may_return_null=1:detect_odr_violation=0

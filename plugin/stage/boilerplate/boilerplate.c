@@ -19,6 +19,8 @@
 #define PRECISE_CUT  0.6f  /* mode=precision: least probability of a kept block */
 #define HEADING_P    0.1f  /* least probability of a heading that its neighbours keep */
 #define PROSE_PERCENT 40   /* of the kept words that stand in one place: the page is about them */
+#define LAST_LINK_WORDS 12
+#define PROSE_WORDS   25 /* words of a first paragraph, at least */
 #define FIRST_PART   6     /* one in so many trees comes first … */
 #define FIRST_CUT    -2.f  /* … and settles what has a margin below this … */
 #define SETTLED      -5.f  /* … to this one, which is usual for such blocks */
@@ -169,6 +171,30 @@ static void elsewhere_drop(struct work *w)
         w->keep[k] = w->keep[k] && !rule_elsewhere(pg, k);
 }
 
+/* An article begins with its first paragraph: names and dates before it are not its text. */
+static void bylines_drop(struct work *w)
+{
+    const struct page *pg = &w->pg;
+
+    for (uint32_t k = 0; k < pg->n_blocks; k++) {
+        if (w->keep[k] && pg->blocks[k].size >= PROSE_WORDS)
+            return;
+        w->keep[k] = w->keep[k] && !rule_byline(pg, k);
+    }
+}
+
+/* … and ends with its last: a lone link behind it leads elsewhere. */
+static void last_link_drop(struct work *w)
+{
+    const struct page *pg = &w->pg;
+    uint32_t k = pg->n_blocks;
+
+    while (k > 0 && !w->keep[k - 1])
+        k--;
+    if (k > 1 && pg->blocks[k - 1].size <= LAST_LINK_WORDS && pg->blocks[k - 1].link_chars >= pg->blocks[k - 1].t.chars)
+        w->keep[k - 1] = 0;
+}
+
 static int blocks_judge(struct work *w)
 {
     struct page *pg = &w->pg;
@@ -194,8 +220,11 @@ static int blocks_judge(struct work *w)
     for (uint32_t k = 1; k + 1 < pg->n_blocks; k++)
         if (!w->keep[k] && w->keep[k - 1] && w->keep[k + 1] && w->p[k] >= HEADING_P && rule_heading(pg, k))
             w->keep[k] = 1;
-    if (is_article(w))
+    if (is_article(w)) {
         elsewhere_drop(w);
+        bylines_drop(w);
+        last_link_drop(w);
+    }
     return repeats_drop(w);
 }
 

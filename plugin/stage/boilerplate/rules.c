@@ -7,6 +7,8 @@
 #define RUN_LEVELS       3  /* elements at and above a link that may repeat … */
 #define RUN_MIN          3  /* … so often */
 #define HEADING_WORDS    20
+#define BYLINE_WORDS     16
+#define BYLINE_LEVELS    2  /* elements at and above a byline that may say so in their class */
 #define TAGS_WORDS_MAX   80 /* words of a list of tags */
 
 int rule_title(const struct page *pg, uint32_t k)
@@ -53,6 +55,19 @@ int rule_tags(const struct page *pg, uint32_t k)
                && x->sums.link_chars * 10 >= x->sums.chars * 7 && !x->sums.sents;
     }
     return 0;
+}
+
+int rule_byline(const struct page *pg, uint32_t k)
+{
+    const struct block *b = &pg->blocks[k];
+    uint32_t e = b->el;
+    uint64_t mask = b->mask;
+
+    if (b->size > BYLINE_WORDS || b->t.sents || (b->inside & INSIDE_HEADINGS))
+        return 0;
+    for (int i = 0; i < BYLINE_LEVELS && e && pg->els[e].sums.words <= 2 * BYLINE_WORDS; i++, e = pg->els[e].parent)
+        mask |= pg->els[e].mask;
+    return (mask & (CLASS_BIT(META) | CLASS_BIT(AUTH))) != 0;
 }
 
 int rule_elsewhere(const struct page *pg, uint32_t k)

@@ -9,6 +9,8 @@ int rule_title(const struct page *pg, uint32_t k);
 int rule_teaser(const struct page *pg, uint32_t k);
 /* One of a text's tags: in a list of short links whose class says so. */
 int rule_tags(const struct page *pg, uint32_t k);
+/* Who wrote a text and when, in a line of its own before the first paragraph: `meta` says that. */
+int rule_byline(const struct page *pg, uint32_t k);
 /* One of a run of links that stands outside the element that holds the prose: other items' titles, if the
  * page is about that prose. */
 int rule_elsewhere(const struct page *pg, uint32_t k);

@@ -451,7 +451,7 @@ static void stage_fails_when_an_article_is_not_kept(void **state)
     const char *text = str_of(page, "content.text"), *md = str_of(page, "content.markdown");
 
     for (int i = 1; i <= 4; i++) {
-        char part[16];
+        char part[32];
         snprintf(part, sizeof part, "Part %d", i);
         assert_non_null(strstr(text, part));
     }
