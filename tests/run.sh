@@ -25,15 +25,24 @@ logs=$TROMMEL_BUILD/test/log
 mkdir -p "$logs"
 passed=0 failed=0
 
-# run_one NAME COMMAND...: runs it, counts its TAP lines; an end without success is a failure of its own.
+wanted() { [[ -z $only || $1 == *$only* ]]; }
+log_of() { echo "$logs/${1//\//_}.log"; }
+run() { timeout --kill-after=10 1200 "$@" </dev/null 2>&1; }
+
+# run_one NAME COMMAND...: runs it and counts.
 run_one() {
-    local name=$1 log good bad rc start
+    local name=$1 start=$SECONDS rc
     shift
-    [[ -z $only || $name == *$only* ]] || return 0
-    log=$logs/${name//\//_}.log
-    start=$SECONDS
-    timeout --kill-after=10 900 "$@" >"$log" 2>&1 </dev/null
+    wanted "$name" || return 0
+    run "$@" >"$(log_of "$name")"
     rc=$?
+    count "$name" $rc $((SECONDS - start))
+}
+
+# count NAME STATUS SECONDS: counts the TAP lines of a log; an end without success is a failure of its own.
+count() {
+    local name=$1 rc=$2 took=$3 log good bad
+    log=$(log_of "$name")
     good=$(grep -cE '^ok( |$)' "$log")
     bad=$(grep -cE '^not ok( |$)' "$log")
     if [ $rc -ne 0 ] && [ "$bad" = 0 ]; then
@@ -46,7 +55,7 @@ run_one() {
     passed=$((passed + good)) failed=$((failed + bad))
     printf '%-44s %4d passed' "$name" "$good"
     [ "$bad" = 0 ] || printf ', %d FAILED' "$bad"
-    [ $((SECONDS - start)) -lt 5 ] || printf '  (%d s)' $((SECONDS - start))
+    [ "$took" -lt 5 ] || printf '  (%d s)' "$took"
     echo
     if [ "$bad" != 0 ]; then
         grep -vE '^ok ' "$log" | tail -n 40 | sed 's/^/    /'
@@ -66,8 +75,18 @@ for t in tests/e2e/[0-9]*; do
     run_one "e2e/$(basename "${t%.*}")" "$t"
 done
 if [ -z "$quick" ]; then
-    run_one sanitize/asan tests/sanitize.sh asan --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"}
-    run_one sanitize/valgrind tests/sanitize.sh valgrind --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"}
+    # side by side: each is mostly one process at a time
+    start=$SECONDS
+    names=() pids=()
+    for tool in asan valgrind; do
+        wanted "sanitize/$tool" || continue
+        run tests/sanitize.sh $tool --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"} >"$(log_of "sanitize/$tool")" &
+        names+=("sanitize/$tool") pids+=("$!")
+    done
+    for i in "${!pids[@]}"; do
+        wait "${pids[$i]}"
+        count "${names[$i]}" $? $((SECONDS - start))
+    done
 fi
 [ -n "$TROMMEL_DATA" ] || echo "(no page collection was given; DATA=DIR adds the tests that need one)"
 echo "$passed passed, $failed failed"

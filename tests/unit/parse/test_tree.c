@@ -202,7 +202,7 @@ static void is_quick(const char *what, size_t n)
 
     if (err || out.kind != PARSE_HTML)
         fail_msg("%s: %d %s", what, err, out.reason ? out.reason : "");
-    if (took > SECONDS_MOST)
+    if (took > SECONDS_MOST * (getenv("TROMMEL_SLOW_MACHINE") ? 30 : 1)) /* set under valgrind and sanitizers */
         fail_msg("%s took %.1f s", what, took);
 }
 
