@@ -114,7 +114,7 @@ $(BUILD)/test/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o 
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: tests test units asan valgrind
-tests: all $(TESTBIN)
+tests: all $(TESTBIN) $(BENCHES)
 units: $(UNITS)
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests

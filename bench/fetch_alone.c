@@ -24,7 +24,6 @@ struct plan {
     uv_timer_t timer;
     /* ours */
     struct fetch *fetch;
-    uv_check_t check;
 };
 
 /* ---- bare libcurl + libuv ---- */
@@ -162,9 +161,15 @@ static void ours_feed(struct plan *p, int in_flight)
 {
     struct fetch_request req = { .url = { p->url, strlen(p->url) }, .done = ours_done, .arg = p };
 
-    while (p->left > 0 && p->running < in_flight && fetch_start(p->fetch, &req) == 0) {
+    int rc = 0;
+
+    while (p->left > 0 && p->running < in_flight && (rc = fetch_start(p->fetch, &req)) == 0) {
         p->left--;
         p->running++;
+    }
+    if (rc < 0 && rc != ERR_FULL) { /* the URL is refused: it will be for ever */
+        p->failed += p->left;
+        p->left = 0;
     }
 }
 
@@ -180,9 +185,9 @@ static void ours_run(struct plan *p, int in_flight)
         fprintf(stderr, "bench: %s\n", err.text);
         _exit(3);
     }
-    ours_feed(p, in_flight);
-    while (p->running > 0 && uv_run(&p->loop, UV_RUN_ONCE))
+    do
         ours_feed(p, in_flight);
+    while ((p->running > 0 || p->left > 0) && (uv_run(&p->loop, UV_RUN_ONCE), 1));
 }
 
 static double round_of(void (*run)(struct plan *, int), const char *url, long requests, int in_flight)
@@ -199,6 +204,7 @@ static double round_of(void (*run)(struct plan *, int), const char *url, long re
         double before = bench_cpu(RUSAGE_SELF);
         run(&p, in_flight);
         cpu = bench_cpu(RUSAGE_SELF) - before;
+        p.failed += p.left + p.running;
         if (p.failed)
             fprintf(stderr, "bench: %ld of %ld requests failed; is a server at %s?\n", p.failed, requests, url);
         _exit(p.failed || write(fd[1], &cpu, sizeof cpu) != sizeof cpu);

@@ -6,7 +6,7 @@
 # bundled site's, which are small: name a collection for figures that mean something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-build=${1:?BUILD} data=${2:-} rounds=${ROUNDS:-5}
+build=$(realpath "${1:?BUILD}") data=${2:-} rounds=${ROUNDS:-5}
 work=$(mktemp -d)
 trap 'rm -rf "$work"; [ -z "${server:-}" ] || kill "$server" 2>/dev/null || true' EXIT
 if [ -n "$data" ]; then
@@ -14,19 +14,20 @@ if [ -n "$data" ]; then
 else
     mapfile -t pages < <(find tests/site -name '*.html' | sort; find tests/site -name '*.html' | sort)
 fi
-export TROMMEL_WORKER="$PWD/$build/trommel-worker" TROMMEL_STAGE_DIR="$PWD/$build/stage"
+export TROMMEL_WORKER="$build/trommel-worker" TROMMEL_STAGE_DIR="$build/stage"
 
 mkfifo "$work/fifo"
 "$build/test/server" --root tests/site >"$work/fifo" &
 server=$!
 read -r _ address port <"$work/fifo"
-"$build/bench/fetch_alone" -n "$rounds" "http://$address:$port/news/tide-mill.html" | tee -a "$work/lines"
-"$build/bench/parse_alone" "${pages[@]}" | tee -a "$work/lines"
+"$build/bench/fetch_alone" -n "$rounds" -r "${REQUESTS:-10000}" "http://$address:$port/news/tide-mill.html" | tee -a "$work/lines"
+"$build/bench/parse_alone" -n "$rounds" "${pages[@]}" | tee -a "$work/lines"
 chain=
 for stage in none layout boilerplate metadata; do
     [ $stage = none ] || chain+="$stage, "
-    echo "chain: [${chain%, }]" >"$work/$stage.yaml"
-    "$build/bench/whole" -n "$rounds" -l "chain: ${chain:-nothing}" -c "$work/$stage.yaml" "${pages[@]}" | tee -a "$work/lines"
+    label=${chain%, }
+    echo "chain: [$label]" >"$work/$stage.yaml"
+    "$build/bench/whole" -n "$rounds" -l "chain: ${label:-nothing}" -c "$work/$stage.yaml" "${pages[@]}" | tee -a "$work/lines"
 done
 "$build/bench/whole" -n "$rounds" -l "whole way" "${pages[@]}" | tee -a "$work/lines"
 
