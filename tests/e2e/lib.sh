@@ -100,6 +100,8 @@ record() {
 # counters_add_up: every visit that began ended in exactly one way.
 counters_add_up() {
     claim_is "counters add up: started is the sum of the ends" 0 "$(summary '.started - ([.ends[]] | add)')"
+    claim_is "… and the outcomes are the sum of what was delivered, dropped and quarantined" 0 \
+        "$(summary '([.outcomes[]] | add) - (.ends.delivered + .ends.dropped + .ends.quarantined)')"
 }
 
 # records_once TEXT: no record twice, by id and by URL; one line on what was twice.

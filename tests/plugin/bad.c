@@ -10,6 +10,8 @@
 #include <trommel/stage.h>
 #include <unistd.h>
 
+#include "chain/proto.h"
+
 static const trommel_host *host;
 
 static const trommel_port provides[] = {
@@ -85,6 +87,55 @@ static void talk_nonsense(void)
         send(fd, junk, sizeof junk, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* The breadcrumb lies in the one memory file that the worker may write. */
+static int crumb_find(struct crumb *ret)
+{
+    FILE *f = fopen("/proc/self/maps", "r");
+    unsigned long from, to;
+    char line[512], perm[8];
+    int found = 0;
+
+    while (f && !found && fgets(line, sizeof line, f))
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, perm) == 3 && perm[1] == 'w' && strstr(line, "memfd:")) {
+            memcpy(ret, (const void *)from, sizeof *ret);
+            found = 1;
+        }
+    if (f)
+        fclose(f);
+    return found;
+}
+
+/* A result of its own for the page it is at, before the worker's: well-formed frames, a record that is none or that is
+ * about another page. */
+static void forge(const void *record, size_t n)
+{
+    static unsigned char frame[65536];
+    struct crumb crumb = { 0 };
+    struct proto_result result = { .stage = UINT32_MAX, .record_n = (uint32_t)n };
+    struct proto_head head = { .magic = PROTO_MAGIC, .type = PROTO_RESULT, .n = (uint32_t)(sizeof result + n) };
+    ssize_t sent;
+
+    if (sizeof head + sizeof result + n > sizeof frame || !crumb_find(&crumb))
+        die();
+    head.seq = crumb.seq;
+    memcpy(frame, &head, sizeof head);
+    memcpy(frame + sizeof head, &result, sizeof result);
+    memcpy(frame + sizeof head + sizeof result, record, n);
+    sent = write(PROTO_FD_SOCKET, frame, sizeof head + sizeof result + n);
+    (void)sent;
+}
+
+static void forge_golden(void)
+{
+    unsigned char record[32768];
+    FILE *f = fopen("schemas/golden/ok.msgpack", "rb");
+
+    if (!f)
+        die();
+    forge(record, fread(record, 1, sizeof record, f));
+    fclose(f);
+}
+
 static int has(trommel_str text, const char *mark)
 {
     return text.p && memmem(text.p, text.n, mark, strlen(mark)) != NULL;
@@ -120,6 +171,10 @@ static uint32_t misbehave(trommel_ctx *ctx, trommel_page *page, trommel_str text
             close(fd);
     if (has(text, "MARK-TALK"))
         talk_nonsense();
+    if (has(text, "MARK-FORGE"))
+        forge("\xc0", 1);
+    if (has(text, "MARK-LIE"))
+        forge_golden();
     if (has(text, "MARK-FATAL"))
         return TROMMEL_FATAL;
     if (has(text, "MARK-RETRY"))

@@ -229,6 +229,7 @@ static const struct bad {
     { 105, "MARK-CLOSE", "crash", 0 },       { 120, "MARK-TALK", "protocol", 0 },
     { 135, "MARK-FATAL", "broken_page", 0 }, { 150, "MARK-ERROR", "broken_page", 0 },
     { 151, "MARK-NULL", "crash", SIGSEGV },  { 152, "MARK-NULL", "crash", SIGSEGV },
+    { 160, "MARK-FORGE", "protocol", 0 },    { 162, "MARK-LIE", "protocol", 0 },
     { 165, "MARK-STOP", "timeout", 0 },      { 180, "MARK-SLEEP", "timeout", 0 },
 };
 enum { BADS = sizeof bads / sizeof bads[0] };
@@ -264,7 +265,7 @@ static void one_bad_page_harms_another(void **state)
         if (b->reason && !strcmp(b->reason, "*"))
             continue;
         /* A damaged channel is seen some time later: the worker may be elsewhere by then. */
-        int late = !strcmp(b->mark, "MARK-TALK") || !strcmp(b->mark, "MARK-CLOSE");
+        int late = strstr("MARK-TALK MARK-CLOSE MARK-FORGE MARK-LIE", b->mark) != NULL;
         int named = !strcmp(g->stage, "bad") || (late && strstr("record worker", g->stage));
         if (g->outcome != OUTCOME_QUARANTINED || !named ||
             (b->reason ? strcmp(g->reason, b->reason) : !strstr("crash out_of_memory", g->reason)) ||

@@ -83,7 +83,7 @@ static void kept_clear(void)
     kept.n = 0;
 }
 
-static trommel *pipeline(unsigned workers)
+static trommel *pipeline_of(unsigned workers, int ordered)
 {
     trommel_options opt = { .struct_size = sizeof opt,
                             .config = chain,
@@ -91,7 +91,8 @@ static trommel *pipeline(unsigned workers)
                             .worker = worker,
                             .stage_dir = stages,
                             .on_record = on_record,
-                            .arg = &kept };
+                            .arg = &kept,
+                            .ordered = (uint32_t)ordered };
     trommel_error err = { .struct_size = sizeof err };
     trommel *t;
 
@@ -99,6 +100,11 @@ static trommel *pipeline(unsigned workers)
         fail_msg("%s", err.text);
     kept_clear();
     return t;
+}
+
+static trommel *pipeline(unsigned workers)
+{
+    return pipeline_of(workers, 0);
 }
 
 static size_t kept_at(const char *id)
@@ -332,6 +338,37 @@ static int forget(void **state)
     return unlink(chain);
 }
 
+/* The first page is large and finishes last; the small ones behind it repeat one another. */
+static void test_order_is_kept_on_request(void **state)
+{
+    static const char text[] = "<p>The harbour wall was painted again this spring, and the ferry lay still for a week.";
+    trommel *t = pipeline_of(3, 1);
+    struct buf large = BUF_INIT(LIMIT_BODY_BYTES);
+    char id[16];
+
+    for (int i = 0; i < 30000; i++)
+        buf_printf(&large, "<p>Line %d of a long page, with a <b>word</b> or two.", i);
+    trommel_input in = page_of("0", "");
+    in.body = (trommel_str){ (const char *)large.data, large.len };
+    assert_int_equal(trommel_submit(t, &in, NULL, NULL), 0);
+    for (int i = 1; i < 12; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        in = page_of(id, text);
+        assert_int_equal(trommel_submit(t, &in, NULL, NULL), 0);
+    }
+    assert_int_equal(trommel_flush(t, 60000, NULL), 0);
+    assert_int_equal(kept.n, 12);
+    for (int i = 0; i < 12; i++) {
+        snprintf(id, sizeof id, "%d", i);
+        assert_string_equal(kept.id[i], id);
+        if (i > 0)
+            field_is(id, "dedupe.relation", i == 1 ? "unique" : "exact");
+    }
+    kept_clear();
+    buf_release(&large);
+    trommel_close(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +381,7 @@ int main(void)
         cmocka_unit_test(test_closing_leaves_pending_pages),
         cmocka_unit_test(test_what_cannot_be_opened_is_named),
         cmocka_unit_test(test_two_pipelines_do_not_share),
+        cmocka_unit_test(test_order_is_kept_on_request),
     };
 
     return cmocka_run_group_tests(tests, places, forget);

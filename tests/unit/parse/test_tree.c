@@ -395,6 +395,21 @@ static void random_markup_breaks_a_promise(void **state)
     }
 }
 
+/* Clamped where the tree is built, nothing behind the depth is lost; clamped later, the builder would have given up. */
+static void what_is_nested_too_deep_is_lost(void **state)
+{
+    enum { NESTED = 300000 };
+    size_t n = repeat_to(NESTED * 5, "", "<div>");
+
+    n += (size_t)sprintf(big + n, "<p>behind all of them");
+    assert_int_equal(parse(big, n), 0);
+    assert_true(out.dom.flags & TROMMEL_DOM_CLAMPED);
+    assert_true(out.dom.n_nodes > NESTED - 100);
+    const trommel_node *last = TROMMEL_NODE(&out.dom, out.dom.n_nodes - 1);
+    assert_int_equal(last->kind, TROMMEL_NODE_TEXT);
+    assert_memory_equal(out.dom.strs + last->text, "behind all of them", 18);
+}
+
 static void limits_are_passed(void **state)
 {
     struct parse_limits small = { LIMIT_BODY_BYTES, 100, 65536, 100, 16 };
@@ -449,6 +464,7 @@ int main(void)
         cmocka_unit_test(a_repetition_costs_too_much),
         cmocka_unit_test(a_long_beginning_costs_too_much),
         cmocka_unit_test(random_markup_breaks_a_promise),
+        cmocka_unit_test(what_is_nested_too_deep_is_lost),
         cmocka_unit_test(limits_are_passed),
         cmocka_unit_test(a_spent_arena_crashes),
     };
