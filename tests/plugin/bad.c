@@ -125,6 +125,39 @@ static void forge(const void *record, size_t n)
     (void)sent;
 }
 
+static unsigned char *put_str(unsigned char *at, const char *p, size_t n)
+{
+    *at++ = 0xd9; /* str 8 */
+    *at++ = (unsigned char)n;
+    memcpy(at, p, n);
+    return at + n;
+}
+
+/* About the right page, but with hardly a field of a record. */
+static void forge_thin(trommel_page *page)
+{
+    unsigned char record[512], *at = record;
+    trommel_str id = { 0 }, url = { 0 };
+    unsigned byte;
+
+    host->meta(page, TROMMEL_META_ID, (trommel_str){ NULL, 0 }, &id);
+    host->meta(page, TROMMEL_META_URL, (trommel_str){ NULL, 0 }, &url);
+    if (id.n != 32 || url.n > 100)
+        die();
+    memcpy(at, "\xde\x00\x04", 3); /* map 16 of four */
+    at = put_str(at + 3, "id", 2);
+    memcpy(at, "\xc4\x10", 2); /* bin 8 of sixteen */
+    at += 2;
+    for (int i = 0; i < 16; i++, at++)
+        *at = sscanf(id.p + 2 * i, "%2x", &byte) == 1 ? (unsigned char)byte : 0;
+    at = put_str(put_str(at, "url", 3), url.p, url.n);
+    at = put_str(put_str(at, "final_url", 9), url.p, url.n);
+    at = put_str(at, "outcome", 7);
+    *at++ = 0x81;
+    at = put_str(put_str(at, "code", 4), "ok", 2);
+    forge(record, (size_t)(at - record));
+}
+
 static void forge_golden(void)
 {
     unsigned char record[32768];
@@ -173,6 +206,8 @@ static uint32_t misbehave(trommel_ctx *ctx, trommel_page *page, trommel_str text
         talk_nonsense();
     if (has(text, "MARK-FORGE"))
         forge("\xc0", 1);
+    if (has(text, "MARK-THIN"))
+        forge_thin(page);
     if (has(text, "MARK-LIE"))
         forge_golden();
     if (has(text, "MARK-FATAL"))

@@ -230,6 +230,7 @@ static const struct bad {
     { 135, "MARK-FATAL", "broken_page", 0 }, { 150, "MARK-ERROR", "broken_page", 0 },
     { 151, "MARK-NULL", "crash", SIGSEGV },  { 152, "MARK-NULL", "crash", SIGSEGV },
     { 160, "MARK-FORGE", "protocol", 0 },    { 162, "MARK-LIE", "protocol", 0 },
+    { 164, "MARK-THIN", "protocol", 0 },
     { 165, "MARK-STOP", "timeout", 0 },      { 180, "MARK-SLEEP", "timeout", 0 },
 };
 enum { BADS = sizeof bads / sizeof bads[0] };
@@ -265,7 +266,7 @@ static void one_bad_page_harms_another(void **state)
         if (b->reason && !strcmp(b->reason, "*"))
             continue;
         /* A damaged channel is seen some time later: the worker may be elsewhere by then. */
-        int late = strstr("MARK-TALK MARK-CLOSE MARK-FORGE MARK-LIE", b->mark) != NULL;
+        int late = strstr("MARK-TALK MARK-CLOSE MARK-FORGE MARK-LIE MARK-THIN", b->mark) != NULL;
         int named = !strcmp(g->stage, "bad") || (late && strstr("record worker", g->stage));
         if (g->outcome != OUTCOME_QUARANTINED || !named ||
             (b->reason ? strcmp(g->reason, b->reason) : !strstr("crash out_of_memory", g->reason)) ||
