@@ -37,23 +37,33 @@ static inline __attribute__((unused)) float trees_leaf(const struct trees *m, ui
 
 #define TREES_INLINE static inline __attribute__((always_inline, unused))
 
+#ifdef __clang__
+#define TREES_HOT __attribute__((unused))
+#else
+#define TREES_HOT __attribute__((unused, optimize("O3"))) /* unrolls what -O2 leaves a loop */
+#endif
+
 #define TREES_LANES 16
 #define TREES_ROWS  32 /* rows that are judged together */
 
 typedef uint8_t trees_lanes __attribute__((vector_size(TREES_LANES)));
 typedef uint32_t trees_words __attribute__((vector_size(TREES_LANES)));
 
+/* The first or the last eight of two vectors, in turn. */
+#define TREES_LOW(a, b) \
+    __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define TREES_HIGH(a, b) \
+    __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+
 /* Sixteen rows of 16 bytes each as sixteen columns: four perfect shuffles. */
 static inline __attribute__((unused)) void trees_transpose16(trees_lanes x[16])
 {
-    const trees_lanes low = { 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23 };
-    const trees_lanes high = { 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31 };
     trees_lanes y[16];
 
     for (int round = 0; round < 4; round++) {
         for (int i = 0; i < 8; i++) {
-            y[2 * i] = __builtin_shuffle(x[i], x[i + 8], low);
-            y[2 * i + 1] = __builtin_shuffle(x[i], x[i + 8], high);
+            y[2 * i] = TREES_LOW(x[i], x[i + 8]);
+            y[2 * i + 1] = TREES_HIGH(x[i], x[i + 8]);
         }
         memcpy(x, y, sizeof y);
     }
@@ -120,7 +130,7 @@ TREES_INLINE void trees_tiles(const struct trees *m, const uint32_t depth, const
 
 /* Margins of n rows.  The rows have room for n rounded up to a multiple of TREES_ROWS (what stands there is
  * read, its result dropped) and a stride of at most TREES_STRIDE_MAX, a multiple of 16. */
-__attribute__((unused, optimize("O3"))) static void
+TREES_HOT static void
 trees_margins(const struct trees *m, const uint8_t *rows, size_t n, size_t stride, float *margin)
 {
     trees_lanes one[TREES_STRIDE_MAX], two[TREES_STRIDE_MAX];

@@ -18,6 +18,7 @@ export PKG_CONFIG_PATH=$at/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 mkdir "$work/own"
 cp plugin/example/title.c "$work/own/price.c"
 # the one line of the README
+# shellcheck disable=SC2046 # words, as in the README
 (cd "$work/own" && cc -shared -fPIC -O2 $(pkg-config --cflags trommel-stage) -o price.so price.c) >"$work/log" 2>&1 || cat "$work/log"
 claim_cmd "a stage outside the tree builds with one cc -shared line" test -e "$work/own/price.so"
 claim_cmd "… and imports nothing from the host" sh -c "! nm -D --undefined-only '$work/own/price.so' | grep -i trommel"
@@ -50,6 +51,7 @@ int main(void)
     return 0;
 }
 C
+# shellcheck disable=SC2046
 cc -O2 -o "$work/own/use" "$work/own/use.c" $(pkg-config --cflags --libs trommel) -Wl,-rpath,"$at/lib" >"$work/log" 2>&1 || cat "$work/log"
 claim_cmd "a program links with pkg-config's flags and gets its record" sh -c "'$work/own/use' | grep -q '^[01] [0-9]'"
 make --no-print-directory BUILD="$build" PREFIX=/opt/trommel DESTDIR="$root" uninstall >/dev/null

@@ -9,6 +9,7 @@ pages=${TROMMEL_PAGES:-2500} kills=0
 site="http://127.0.0.1:$port/t/gen?site=resume&page=0&links=7&pages=$pages&bytes=3000&ms=0"
 RANDOM=${TROMMEL_SEED:-4711}
 
+# shellcheck disable=SC2034
 for round in 1 2 3 4 5 6 7 8 9 10; do
     setsid "$trommel" crawl --job "$work/job" --allow-private --delay 0 --per-host 4 --no-progress "$site" \
         >>"$work/out" 2>>"$work/err" </dev/null &

@@ -1,4 +1,5 @@
 # lib-data.sh: for the tests that need a page collection: ends at once with one passed claim where none was given.
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced.  Sets $data.
 data=${TROMMEL_DATA:-}
 if [ -z "$data" ]; then

@@ -1,4 +1,5 @@
 # lib.sh: what the end-to-end scripts share.  Sourced from the repository's root.
+# shellcheck shell=bash disable=SC2034,SC2154
 #
 # Sets $build (absolute; from TROMMEL_BUILD), $trommel, $work (a folder of its own, removed at the end) and $bad (0; a
 # script ends with `exit $bad`).  Whatever was started through here is ended at the end, by its pid.

@@ -1,4 +1,5 @@
 # nginx.sh: nginx with the first N pages of a collection on a free loopback port.  Sourced after lib.sh.
+# shellcheck shell=bash disable=SC2034,SC2154
 
 # nginx_site DATA N: pages in $work/site, one index page that links to all, the largest first: what memory a page
 # needs has then been seen early.  Sets $port.
