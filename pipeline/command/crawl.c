@@ -2,7 +2,6 @@
  * share; a value is checked by its row, wherever it was said.  The command line wins. */
 #include <errno.h>
 #include <libfyaml.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "command/command.h"
+#include "command/number.h"
 #include "job.h"
 
 static const char usage[] =
@@ -142,17 +142,6 @@ static int flag_parse(const char *text, int *ret)
     return 0;
 }
 
-static int number_parse(const struct row *row, const char *text, double *ret)
-{
-    char *end;
-
-    errno = 0;
-    *ret = strtod(text, &end);
-    if (end == text || *end || errno || !isfinite(*ret) || *ret < row->min || *ret > row->max)
-        return ERR_USAGE;
-    return row->kind == KIND_F64 || row->kind == KIND_MS || *ret == floor(*ret) ? 0 : ERR_USAGE;
-}
-
 /* Sets one option from text.  `where` names the place for the message ("--depth", "job.yaml: depth"). */
 static int row_set(const struct row *row, const char *text, const char *where, struct job_options *opt, struct err *err)
 {
@@ -174,10 +163,10 @@ static int row_set(const struct row *row, const char *text, const char *where, s
     default:
         break;
     }
-    if (number_parse(row, text, &number) < 0)
+    int whole = row->kind != KIND_F64 && row->kind != KIND_MS;
+    if (number_parse(text, row->min, row->max, whole, &number) < 0)
         return err_set(err, ERR_USAGE, "%s: \"%s\" must be %s from %g to %g (%s)", where, text,
-                       row->kind == KIND_F64 || row->kind == KIND_MS ? "a number" : "a whole number", row->min,
-                       row->max, row->unit);
+                       whole ? "a whole number" : "a number", row->min, row->max, row->unit);
     if (row->kind == KIND_UNSIGNED)
         *(unsigned *)at = (unsigned)number;
     else if (row->kind == KIND_U64)

@@ -1,13 +1,12 @@
 /* extract_args: see extract_args.h. */
 #include "command/extract_args.h"
 
-#include <errno.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "command/number.h"
 #include "command/source.h"
 #include "parse/url.h"
 
@@ -101,11 +100,9 @@ static int format_parse(const char *text, enum window_format *ret)
 
 static int number_set(const struct row *row, const char *text, void *at, struct err *err)
 {
-    char *end;
+    double v;
 
-    errno = 0;
-    double v = strtod(text, &end);
-    if (end == text || *end || errno || !isfinite(v) || v != floor(v) || v < row->min || v > row->max)
+    if (number_parse(text, row->min, row->max, 1, &v) < 0)
         return err_set(err, ERR_USAGE, "--%s: \"%s\" must be a whole number from %.0f to %.0f (%s)",
                        row->name, text, row->min, row->max, row->unit);
     if (row->kind == KIND_U32)

@@ -42,12 +42,12 @@ def main():
     recs = {r["id"]: r for r in map(json.loads, run.stdout.splitlines())}
     claim(run.returncode == 0 and set(recs) == set(names), f"{len(names)} pages, {len(recs)} records", run.returncode)
 
-    farm = recs["farm/88213.html"]
+    farm = recs["pulse/88213.html"]
     claim(get(farm, "meta.title") == "Night train to the coast returns in June", "farm: the title is the article's", get(farm, "meta.title"))
     claim(get(farm, "meta.site_name") == "Market Pulse Daily", "farm: the site's name", get(farm, "meta.site_name"))
     claim(get(farm, "meta.published") == "2026-04-03T02:11:40", "farm: the date as precise as the page says it", get(farm, "meta.published"))
     claim(get(farm, "meta.authors") == [], "farm: nobody is made up as author", get(farm, "meta.authors"))
-    claim(get(farm, "content.text") == "\n\n".join(paragraphs("farm/88213.html")), "farm: the text is exactly the article's paragraphs", get(farm, "content.text"))
+    claim(get(farm, "content.text") == "\n\n".join(paragraphs("pulse/88213.html")), "farm: the text is exactly the article's paragraphs", get(farm, "content.text"))
     kinds = {l["text"]: l["kind"] for l in farm["links"]}
     claim(kinds.get("Tide mill grinds flour again after ninety years") in ("related", "navigation"), "farm: related links are told apart", kinds)
 
@@ -62,7 +62,7 @@ def main():
     claim(get(recs["print/tide-mill.html"], "content.text") == get(mill, "content.text"), "print view: the same text")
     claim({get(recs[n], "dedupe.relation") for n in ("print/tide-mill.html", "news/tide-mill.html")} == {"exact", "unique"}, "one of the two is unique, the other exact")
     claim(get(mill, "dedupe.cluster") == get(recs["print/tide-mill.html"], "dedupe.cluster"), "… in one cluster")
-    claim({get(recs[n], "dedupe.relation") for n in ("farm/88213.html", "news/night-train.html")} == {"near", "unique"}, "the farm's copy is near to the article")
+    claim({get(recs[n], "dedupe.relation") for n in ("pulse/88213.html", "news/night-train.html")} == {"near", "unique"}, "the farm's copy is near to the article")
     templates = [get(recs[n], "layout.template") for n in ("news/tide-mill.html", "news/night-train.html", "news/peat-map.html")]
     claim(len(set(templates)) == 1 and templates[0], "three articles of one template have one fingerprint", templates)
     claim(get(farm, "layout.template") not in templates, "another site's template has another")

@@ -13,7 +13,7 @@ block() { # block LANGUAGE: the first fenced block of that language
 ln -s "$work/job" "$work/trommel-job"
 block python >"$work/read.py"
 (cd "$work" && /usr/bin/python3 read.py) >"$work/out" 2>&1 || true
-claim_cmd "the five lines of Python read the records" grep -q '/farm/88213.html Night train to the coast returns in June' "$work/out"
+claim_cmd "the five lines of Python read the records" grep -q '/pulse/88213.html Night train to the coast returns in June' "$work/out"
 claim_is "… every one of them" "$(wc -l <"$work/records")" "$(wc -l <"$work/out")"
 
 block yaml | sed "s|\./price.so.*|./price.so|" >"$work/job.yaml"
