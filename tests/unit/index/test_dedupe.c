@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "tests/unit/effort.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -96,7 +97,7 @@ static void test_distinct_pages_are_joined(void **state)
 {
     struct dedupe *d = index_open(NULL);
 
-    for (int i = 0; i < 3000; i++)
+    for (int i = 0; i < (int)effort(3000); i++)
         assert_is(claim(d, i, (unsigned)i + 1, 8 + (unsigned)i % 700, 0), DEDUPE_UNIQUE, i, -1);
     dedupe_close(d);
 }
@@ -122,7 +123,7 @@ static void test_edited_copies_are_not_near(void **state)
 {
     struct dedupe *d = index_open(NULL);
 
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < (int)effort(300); i++) {
         unsigned words = 100 + (unsigned)i * 9;
         claim(d, 2 * i, (unsigned)i + 1, words, 0);
         struct claimed c = claim(d, 2 * i + 1, (unsigned)i + 1, words, 40);
@@ -253,7 +254,7 @@ static void test_many_claims_and_releases_leave_something(void **state)
     uint64_t random = 11;
     char is_claimed[400] = { 0 };
 
-    for (int step = 0; step < 20000; step++) {
+    for (int step = 0; step < (int)effort(20000); step++) {
         int i = (int)(text_random(&random) % 400);
         if (is_claimed[i])
             release(d, i);

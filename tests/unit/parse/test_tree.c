@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "parse/parse.h"
 #include "tests/unit/parse/dom_check.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/parse/guarded.h"
 
 enum { BYTES = 8 * 1024 * 1024, WHOLE = 6 /* repetitions tried at full length */ };
@@ -225,7 +226,7 @@ static size_t repeat_to(size_t most, const char *head, const char *unit)
 
 static size_t repeat(const char *head, const char *unit)
 {
-    return repeat_to(BYTES, head, unit);
+    return repeat_to(effort(effort(BYTES)), head, unit);
 }
 
 static void a_repetition_costs_too_much(void **state)
@@ -291,7 +292,7 @@ static void a_repetition_costs_too_much(void **state)
         "<option><b>x<select>",
     };
     for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        is_quick(units[i], repeat_to(i < WHOLE ? BYTES : BYTES / 3, "", units[i]));
+        is_quick(units[i], repeat_to(effort(effort(i < WHOLE ? BYTES : BYTES / 3)), "", units[i]));
 }
 
 static void a_long_beginning_costs_too_much(void **state)
@@ -378,7 +379,7 @@ static void random_markup_breaks_a_promise(void **state)
     };
     uint32_t seed = 7;
 
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < (int)effort(400); round++) {
         size_t n = 0;
         uint32_t tags = round % 10 == 9 ? 60000 : 300, depth_bias = (uint32_t)round % 4;
         for (uint32_t i = 0; i < tags; i++) {
@@ -398,13 +399,13 @@ static void random_markup_breaks_a_promise(void **state)
 /* Clamped where the tree is built, nothing behind the depth is lost; clamped later, the builder would have given up. */
 static void what_is_nested_too_deep_is_lost(void **state)
 {
-    enum { NESTED = 300000 };
-    size_t n = repeat_to(NESTED * 5, "", "<div>");
+    const unsigned nested = effort(300000);
+    size_t n = repeat_to(nested * 5, "", "<div>");
 
     n += (size_t)sprintf(big + n, "<p>behind all of them");
     assert_int_equal(parse(big, n), 0);
     assert_true(out.dom.flags & TROMMEL_DOM_CLAMPED);
-    assert_true(out.dom.n_nodes > NESTED - 100);
+    assert_true(out.dom.n_nodes > nested - 100);
     const trommel_node *last = TROMMEL_NODE(&out.dom, out.dom.n_nodes - 1);
     assert_int_equal(last->kind, TROMMEL_NODE_TEXT);
     assert_memory_equal(out.dom.strs + last->text, "behind all of them", 18);

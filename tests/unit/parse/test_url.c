@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "tests/unit/effort.h"
 #include "tests/unit/parse/guarded.h"
 #include "tests/unit/parse/url_reference.h"
 
@@ -337,7 +338,7 @@ static void the_result_differs_from_lexbor(void **state)
         "a.b",
         "..b",
     };
-    for (uint32_t i = 0; i < 300000; i++) {
+    for (uint32_t i = 0; i < effort(300000); i++) {
         char ref[256];
         size_t n = 0;
         for (uint32_t k = 1 + below(7); k; k--) {
@@ -388,7 +389,7 @@ static void memory_grows_with_the_number_of_urls(void **state)
     trommel_str got;
     struct arena small;
 
-    for (uint32_t i = 0; i < 200000; i++) {
+    for (uint32_t i = 0; i < effort(200000); i++) {
         char base[64];
         snprintf(base, sizeof base, "https://h%u.example/", i & 7);
         assert_int_equal(resolve(base, str("/a b/../c"), &got), 0);

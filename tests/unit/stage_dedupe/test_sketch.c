@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "tests/unit/effort.h"
 
 #include "plugin/stage/dedupe/fold.c"
 #include "plugin/stage/dedupe/sketch.c"
@@ -78,7 +79,7 @@ static void test_bad_bytes_are_read_past_their_end(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         sketch_of(bad[i]);
     uint64_t random = 7;
-    for (int i = 0; i < 3000; i++) {
+    for (int i = 0; i < (int)effort(3000); i++) {
         char text[60];
         size_t n = text_random(&random) % sizeof text;
         for (size_t k = 0; k < n; k++)
@@ -92,7 +93,7 @@ static void test_words_without_end_overrun_the_buffer(void **state)
 {
     char *text = malloc(TEXT_BYTES + 1);
 
-    for (unsigned ascii = 1; ascii < 260; ascii += 1) { /* runs of every length between wide letters */
+    for (unsigned ascii = 1; ascii < 260; ascii += 261 / effort(260)) { /* runs of every length between wide letters */
         size_t n = 0;
         while (n + ascii + 4 < TEXT_BYTES) {
             memset(text + n, 'x', ascii);
@@ -132,7 +133,7 @@ static void test_a_long_text_keeps_too_few_or_too_many(void **state)
 {
     char *text = malloc(TEXT_BYTES);
 
-    for (unsigned seed = 1; seed < 60; seed++) {
+    for (unsigned seed = 1; seed < effort(60); seed++) {
         text[0] = '\0';
         text_add(text, seed, 0, 200 + seed * 150, 0);
         struct sketch s = sketch_of(text);
