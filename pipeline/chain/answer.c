@@ -16,7 +16,7 @@
 #include "chain/load.h"
 #include "chain/slot.h"
 #include "chain/wire.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 enum { LOG_A_SECOND = 50, LOG_BURST = 200, READS_MAX = 64 };
 

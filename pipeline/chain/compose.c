@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "chain/run.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 static void put_value(struct buf *b, const trommel_val *v)
 {

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "chain/place.h"
 #include "chain/slot.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 enum { WORKERS_MAX = 256, EVENTS = 64, EV_TIMER = 0xff, CLOSE_WAIT_MS = 1000 };
 

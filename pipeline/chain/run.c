@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 enum { PUT_MSGPACK_DEPTH = 16 };
 #define ARENA_KEEP (16u * MIB) /* chunks kept from page to page */

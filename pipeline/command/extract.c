@@ -25,7 +25,7 @@
 #include "command/source.h"
 #include "command/window.h"
 #include "record/record.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 /* ---- the run ---- */
 

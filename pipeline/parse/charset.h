@@ -9,6 +9,7 @@
 #include <trommel/stage.h>
 
 #include "base/buf.h"
+#include "base/utf8.h"
 
 struct charset {
     lxb_encoding_t encoding;
@@ -33,7 +34,4 @@ lxb_encoding_t charset_guess_sparse(trommel_str body);
 /* The text in UTF-8 without byte order mark, U+FFFD for what is invalid.  *ret is `body` or a part of it
  * if nothing had to be changed, else in `room`.  0, ERR_NOMEM, ERR_LIMIT (over room's maximum). */
 int charset_convert(struct charset c, trommel_str body, struct buf *room, trommel_str *ret);
-
-/* The number of leading bytes that are valid UTF-8; a sequence that the end cuts off is not. */
-size_t utf8_valid(const char *p, size_t n);
 #endif

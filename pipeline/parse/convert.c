@@ -27,75 +27,18 @@ static int is_single_byte(lxb_encoding_t e)
 
 /* ---- UTF-8 ------------------------------------------------------------------------------------- */
 
-static size_t ascii_run(const unsigned char *p, size_t n)
-{
-    size_t i = 0;
-
-    for (; i + 32 <= n; i += 32) {
-        uint64_t w[4];
-        memcpy(w, p + i, 32);
-        if ((w[0] | w[1] | w[2] | w[3]) & 0x8080808080808080ull)
-            break;
-    }
-    while (i < n && p[i] < 0x80)
-        i++;
-    return i;
-}
-
-/* The length of the sequence at p[0] (0x80 or above), or 0; *ret_bad: what one U+FFFD stands for. */
-static size_t utf8_sequence(const unsigned char *p, size_t n, size_t *ret_bad)
-{
-    unsigned char c = p[0], low = 0x80, high = 0xbf;
-    size_t need = c >= 0xc2 && c <= 0xdf ? 1 : (c & 0xf0) == 0xe0 ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : 0;
-
-    *ret_bad = 1;
-    if (need == 0)
-        return 0;
-    if (c == 0xe0)
-        low = 0xa0;
-    else if (c == 0xed)
-        high = 0x9f;
-    else if (c == 0xf0)
-        low = 0x90;
-    else if (c == 0xf4)
-        high = 0x8f;
-    for (size_t i = 1; i <= need; i++, low = 0x80, high = 0xbf) {
-        if (i >= n || p[i] < low || p[i] > high)
-            return 0;
-        *ret_bad = i + 1;
-    }
-    return need + 1;
-}
-
-size_t utf8_valid(const char *text, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)text;
-
-    for (size_t i = 0, bad, k; i < n; i += k) {
-        if (p[i] < 0x80) {
-            k = ascii_run(p + i, n - i);
-            continue;
-        }
-        k = utf8_sequence(p + i, n - i, &bad);
-        if (k == 0)
-            return i;
-    }
-    return n;
-}
-
 static int utf8_mend(trommel_str body, size_t valid, struct buf *room)
 {
     const unsigned char *p = (const unsigned char *)body.p;
 
-    for (size_t at = 0, bad; at < body.n;) {
+    for (size_t at = 0; at < body.n;) {
         buf_add(room, p + at, valid);
         at += valid;
         if (at >= body.n)
             break;
-        utf8_sequence(p + at, body.n - at, &bad);
         if (buf_add(room, "\xef\xbf\xbd", 3))
             break;
-        at += bad;
+        at += utf8_bad(p + at, body.n - at);
         valid = utf8_valid(body.p + at, body.n - at);
     }
     return room->err;
@@ -151,7 +94,7 @@ static int single_convert(const lxb_encoding_data_t *data, trommel_str body, str
 
     half_init(&half, data);
     while (p < end) {
-        size_t run = ascii_run(p, (size_t)(end - p));
+        size_t run = utf8_ascii(p, (size_t)(end - p));
         if (buf_add(room, p, run))
             break;
         p += run;
@@ -162,7 +105,7 @@ static int single_convert(const lxb_encoding_data_t *data, trommel_str body, str
         /* A run of ASCII of any length is left to ascii_run. */
         for (const unsigned char *stop = p + n; p < stop; p++) {
             if (*p < 0x80) {
-                if (stop - p >= 8 && ascii_run(p, 8) == 8)
+                if (stop - p >= 8 && utf8_ascii(p, 8) == 8)
                     break;
                 *to++ = *p;
                 continue;
@@ -238,7 +181,7 @@ int charset_convert(struct charset c, trommel_str body, struct buf *room, tromme
     } else if (c.encoding == LXB_ENCODING_REPLACEMENT) {
         err = body.n ? buf_add(room, "\xef\xbf\xbd", 3) : 0;
     } else if (is_single_byte(c.encoding)) {
-        if (ascii_run((const unsigned char *)body.p, body.n) == body.n)
+        if (utf8_ascii((const unsigned char *)body.p, body.n) == body.n)
             return 0;
         err = single_convert(data, body, room);
     } else {

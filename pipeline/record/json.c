@@ -10,7 +10,7 @@
 
 #include "base/limits.h"
 #include "record/record.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 static const char hex[] = "0123456789abcdef";
 

@@ -7,7 +7,7 @@
 
 #include "base/limits.h"
 #include "record/record.h"
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 static uint64_t big_endian(const unsigned char *p, unsigned n)
 {

@@ -1,6 +1,6 @@
-/* utf8: see utf8.h.  Eight ASCII bytes at a time, else by the table of well-formed byte sequences
+/* utf8: see utf8.h.  ASCII a few words at a time, else by the table of well-formed byte sequences
  * (Unicode, table 3-7). */
-#include "record/utf8.h"
+#include "base/utf8.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -49,9 +49,8 @@ size_t utf8_valid_prefix(const unsigned char *p, size_t n)
     int whole;
 
     while (i < n) {
-        uint64_t eight;
-        if (n - i >= 8 && (memcpy(&eight, p + i, 8), !(eight & 0x8080808080808080u))) {
-            i += 8;
+        if (p[i] < 0x80) {
+            i += utf8_ascii(p + i, n - i);
             continue;
         }
         size_t len = sequence(p + i, n - i, &whole);
