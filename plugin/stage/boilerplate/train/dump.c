@@ -72,27 +72,14 @@ static void each(struct page_file *f, struct arena *a, double parse_ns, void *ar
     }
 }
 
-static FILE *open_out(const char *prefix, const char *ext)
-{
-    char path[4096];
-
-    snprintf(path, sizeof path, "%s.%s", prefix, ext);
-    FILE *f = fopen(path, "wb");
-    if (!f) {
-        perror(path);
-        exit(3);
-    }
-    return f;
-}
-
 int main(int argc, char **argv)
 {
     if (argc != 3) {
         fprintf(stderr, "usage: dump DATA_DIR OUT\n");
         return 2;
     }
-    struct out out = { open_out(argv[2], "rows"), open_out(argv[2], "blocks") };
-    FILE *names = open_out(argv[2], "names");
+    struct out out = { pages_out(argv[2], "rows"), pages_out(argv[2], "blocks") };
+    FILE *names = pages_out(argv[2], "names");
     char name[32];
 
     for (unsigned i = 0; i < FEATURES_N; i++) {

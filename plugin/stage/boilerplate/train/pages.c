@@ -95,3 +95,16 @@ int pages_each(const char *dir, page_fn *each, void *arg)
     parse_free(parse);
     return done;
 }
+
+FILE *pages_out(const char *prefix, const char *ext)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s.%s", prefix, ext);
+    FILE *f = fopen(path, "wb");
+    if (!f) {
+        perror(path);
+        exit(3);
+    }
+    return f;
+}
