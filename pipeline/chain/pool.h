@@ -17,6 +17,21 @@
 struct pool;
 struct pool_result;
 
+/* A generation: one chain and the workers that run it.  The pool has one that takes pages (LIVE), and may have
+ * others beside it.  A page runs in one generation only. */
+#define POOL_GEN_MAP(X)                                                                                      \
+    X(STARTING, starting) /* its workers load the chain */                                                   \
+    X(READY, ready)       /* takes the pages that are meant for it (pool_submit_to) */                       \
+    X(LIVE, live)         /* takes every page */                                                             \
+    X(DRAINING, draining) /* finishes what it holds, then its workers end */                                 \
+    X(FAILED, failed)     /* its chain did not load, or its workers cannot be kept alive: its workers are gone */ \
+    X(GONE, gone)
+enum pool_gen_state {
+#define X(up, low) POOL_GEN_##up,
+    POOL_GEN_MAP(X)
+#undef X
+};
+
 struct pool_options {
     unsigned workers;        /* 0: one a core */
     const char *worker_path; /* NULL: found beside the program or library, or $TROMMEL_WORKER */
@@ -26,6 +41,9 @@ struct pool_options {
     void (*on_result)(void *arg, void *user, const struct pool_result *r);
     void *arg;
     void (*on_log)(void *arg, int level, const char *line); /* what stages and workers say */
+    /* Called from pool_dispatch when a generation has become READY, FAILED (why says it) or GONE.  It may use
+     * every call of this header but pool_dispatch and pool_close.  May be NULL. */
+    void (*on_generation)(void *arg, uint32_t generation, enum pool_gen_state state, const struct err *why);
 };
 
 /* One page for the chain.  Borrowed during pool_submit. */
@@ -44,6 +62,7 @@ struct pool_result {
     trommel_str stage;  /* quarantined, dropped: whose doing; or empty */
     int retry;          /* the stage asked for the page to be tried again later */
     uint64_t cpu_us;
+    uint32_t generation; /* in which the page ran */
 };
 
 /* Starts the workers and waits until each has loaded and linked its chain; a chain that does not link or
@@ -67,6 +86,48 @@ struct pool_chain {
     char hash[33];
 };
 struct pool_chain pool_chain(const struct pool *p);
+
+/* ---- generations ---- */
+
+struct pool_gen_options {
+    unsigned workers; /* 0: as many as the pool was opened with */
+    unsigned flags;   /* POOL_GEN_* */
+};
+#define POOL_GEN_NETWORK 1u /* stages that need network or files run outside the sandbox; without it they are refused */
+/* What a generation has done so far. */
+struct pool_gen_stats {
+    enum pool_gen_state state;
+    uint64_t pages;       /* results of all kinds, but those meant for it by pool_submit_to */
+    uint64_t errors;      /* of them quarantined: by a stage's verdict, a crash, over its budget */
+    uint64_t crashes;     /* workers that died at a page, and those ended for being over its budget */
+    uint64_t fallbacks;   /* pages handed to the generation behind it (pool_gen_fallback) */
+    uint64_t cpu_us;      /* of those pages, in the worker */
+    uint64_t pending;     /* pages on their way, of both kinds */
+    unsigned workers, workers_ready;
+    char hash[33];        /* of the chain; empty until it is READY */
+    char crash_stage[65]; /* the stage the last crash or timeout was in; empty: none */
+};
+/* Starts another generation.  Takes *config.  on_generation follows: READY or FAILED. */
+int pool_gen_start(struct pool *p, struct chain_config *config, const struct pool_gen_options *opt,
+                   uint32_t *ret_generation, struct err *err);
+/* New pages go to it from now on; the one that was live becomes READY.  It must be READY. */
+int pool_gen_live(struct pool *p, uint32_t generation);
+/* It finishes what it holds; then GONE is told.  Not for the live one. */
+void pool_gen_end(struct pool *p, uint32_t generation);
+/* A page that `generation` would quarantine because a worker died of it or was over its time goes to `behind`
+ * instead, once; 0: no longer.  For a new chain on probation. */
+void pool_gen_fallback(struct pool *p, uint32_t generation, uint32_t behind);
+/* ERR_ABSENT if there is none of that number (any more). */
+int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_stats *ret);
+/* Borrowed, until it is GONE or FAILED; NULL if there is none. */
+const struct chain_config *pool_gen_config(const struct pool *p, uint32_t generation);
+/* The stages' ids, as their tables say; READY at least.  NULL past the last one. */
+const char *pool_gen_stage(const struct pool *p, uint32_t generation, unsigned index);
+/* As pool_submit, but in that generation (READY or LIVE), with a result function of its own.  Does not count in its
+ * stats, never falls back, and gives way: at most half of a worker's queue is used for such pages. */
+int pool_submit_to(struct pool *p, uint32_t generation, const struct pool_page *page,
+                   void (*on_result)(void *arg, void *user, const struct pool_result *r), void *arg, void *user);
+
 /* Ends the workers; pages pending get no result.  NULL-safe. */
 void pool_close(struct pool *p);
 #endif

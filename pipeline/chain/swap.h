@@ -1,0 +1,99 @@
+/* swap: changes of the chain of a pool that is running.
+ *
+ * Every change is one mechanism, a new generation:
+ *
+ *     edited      the live chain's configuration with the change made in it (edit.h); files are judged, copied under
+ *                 a name of their own and hashed (store.h); a hash that was blocked is refused
+ *     loading     its workers start: load, link, options, configure
+ *     golden      bundled pages and the last pages of this crawl run through it and through the live chain (golden.h);
+ *                 what differs is judged by the policy
+ *     live        takes every new page; the old generation finishes what it holds and stands by
+ *     probation   for so many pages and seconds it is watched: errors, crashes, time.  Worse than the old one:
+ *                 rolled back, and the file's hash is blocked.  A page that kills it in this time is run by the old
+ *                 generation and counts against the new one
+ *     settled     the old generation ends
+ *
+ * One change at a time.  Lives on the host's loop, in one thread; nothing here blocks but the copying of a file. */
+#ifndef TROMMEL_CHAIN_SWAP_H
+#define TROMMEL_CHAIN_SWAP_H
+#include <jansson.h>
+
+#include "chain/chain.h"
+#include "chain/pool.h"
+
+struct swap;
+
+enum swap_kind {
+    SWAP_ADD,      /* file, after (NULL: at the end), sets */
+    SWAP_REMOVE,   /* id */
+    SWAP_REPLACE,  /* id, file, sets: options the stage had stay set where the new one has them too */
+    SWAP_SET,      /* id, sets ("k=v") */
+    SWAP_REORDER,  /* ids, all of them */
+    SWAP_RELOAD,   /* the whole configuration, from file, or from where it was read at the start */
+    SWAP_ROLLBACK, /* to the chain before the live one */
+};
+
+/* What a new chain may do differently, and for how long it is watched. */
+struct swap_policy {
+    int golden;                /* 0: the golden pages are left out (the operator's own risk; the log says so) */
+    const char *const *keep;   /* record fields that must not get lost or change ("meta.title"); the rest may differ */
+    size_t n_keep;
+    double errors_max;         /* golden pages that may fail more than with the live chain, 0..1 of all (0) */
+    double slower_max;         /* CPU time of the golden pages against the live chain's (4) */
+    uint64_t probation_pages;  /* … and both must be over (200) */
+    uint32_t probation_ms;     /* (10000) */
+    double worse_errors;       /* errors on probation beyond the old generation's rate, 0..1 (0.05) */
+    uint32_t crashes_max;      /* deaths of workers on probation that are one too many (3) */
+    double worse_time;         /* CPU time a page against the old generation's (4) */
+};
+struct swap_policy swap_policy_default(void);
+
+/* Strings are borrowed during swap_request. */
+struct swap_change {
+    enum swap_kind kind;
+    const char *id, *file, *after;
+    const char *const *sets; /* "option=value" each */
+    size_t n_sets;
+    const char *const *ids;
+    size_t n_ids;
+    int network;                      /* the operator allows stages that need it to run outside the sandbox */
+    const struct swap_policy *policy; /* NULL: that of swap_options */
+    const char *by;                   /* who asked, for the history; NULL */
+};
+
+/* How a change went. */
+struct swap_outcome {
+    int code;              /* 0: its generation is live; ERR_* */
+    uint32_t generation;   /* the one made for it; 0: none was */
+    uint32_t live;         /* the one that takes pages now */
+    const char *message;   /* what was wrong and the mend; or what was done */
+    const json_t *golden;  /* how the golden pages went: {pages, equal, differ, fields: {name: n}, slower, failed}, or NULL */
+    uint64_t load_us, golden_us, live_us; /* from the request to: workers ready, golden pages done, live */
+};
+
+struct swap_options {
+    struct pool *pool;
+    const char *dir;         /* the job's folder: copies of stages and the state lie there; NULL: in a temporary folder
+                              * that is removed at the end */
+    const char *config_path; /* the file the chain was read from; NULL: none */
+    const char *stage_dir;   /* of bundled stages; NULL: found */
+    struct swap_policy policy;
+    void (*on_log)(void *arg, int level, const char *line); /* every step, rollbacks, blocked hashes */
+    void *arg;
+};
+int swap_open(const struct swap_options *, struct swap **ret, struct err *err);
+/* ERR_AGAIN: another change is under way.  ERR_USAGE and others: *err says what is wrong with it, nothing has
+ * happened.  0: done_fn is called once, later, from swap_turn: when the generation is live, or it will not be. */
+int swap_request(struct swap *, const struct swap_change *, void (*done_fn)(void *arg, const struct swap_outcome *),
+                 void *arg, struct err *err);
+/* Call it after every pool_dispatch, and at least every swap_wait_ms. */
+void swap_turn(struct swap *);
+/* -1: nothing is waited for by the clock. */
+int swap_wait_ms(const struct swap *);
+/* A page that the crawl hands to its chain: one in so many is kept for the golden ring (body copied, bounded). */
+void swap_page_seen(struct swap *, const struct pool_page *);
+/* For `ctl stages`, `ctl history`: new objects, the caller's. */
+json_t *swap_stages(const struct swap *);  /* {generation, hash, state, since, stages: [{id, version, file, sha, options}]} */
+json_t *swap_history(const struct swap *); /* [{generation, at, change, by, result, message, …}], the latest last */
+void swap_close(struct swap *);            /* NULL-safe; before the pool is closed */
+#endif
