@@ -18,6 +18,8 @@
  * /t/type?type=&gz=           a small page of that type        /t/echo         the request's head, as text
  * /t/interim                  103 with headers, then 200       /t/garbage      is no HTTP
  * /t/flaky?n=                 503 for the first n requests of this target, then a page
+ * …&gate=NAME                 any target: no answer until the gate lets it through; pages of /t/gen hand the gate on
+ * /t/open?gate=NAME&n=        lets n of them through, those that wait first; without n all, from now on
  * /t/gen?site=&page=&links=&pages=&bytes=&ms=   page number `page` of a site of `pages` pages, a tree in
  *                             which each links to `links` children, the first page and the one before
  *
@@ -41,7 +43,7 @@
 #include <uv.h>
 #include <zlib.h>
 
-enum { CONNS_MAX = 20000, HEAD_MAX = 16384, FILE_MAX = 64 << 20, CHUNK = 65536, FLAKY_MAX = 256 };
+enum { CONNS_MAX = 20000, HEAD_MAX = 16384, FILE_MAX = 64 << 20, CHUNK = 65536, FLAKY_MAX = 256, GATES_MAX = 16 };
 
 struct conn {
     uv_tcp_t tcp;
@@ -59,6 +61,15 @@ struct conn {
     int chunked, close_after;
     char *pending; /* an answer that waits for its time */
     size_t pending_n;
+    struct conn *gate_next; /* of those that wait at a gate */
+    struct gate *gate;      /* it waits there */
+};
+
+/* Requests that wait, in the order in which they came, and how many more may pass without waiting. */
+struct gate {
+    char name[64];
+    uint64_t passes; /* UINT64_MAX: it stands open */
+    struct conn *first, **last;
 };
 
 struct send {
@@ -105,6 +116,51 @@ static void *need(void *p)
     return p;
 }
 
+/* ---- gates ---- */
+
+static struct gate gates[GATES_MAX];
+
+static struct gate *gate_find(const char *name)
+{
+    unsigned i = 0;
+
+    while (i < GATES_MAX - 1 && *gates[i].name && strcmp(gates[i].name, name))
+        i++;
+    if (!*gates[i].name)
+        gates[i].last = &gates[i].first;
+    snprintf(gates[i].name, sizeof gates[i].name, "%s", name);
+    return &gates[i];
+}
+
+static int gate_pass(struct gate *g)
+{
+    if (!g->passes)
+        return 0;
+    g->passes -= g->passes != UINT64_MAX;
+    return 1;
+}
+
+static void gate_wait(struct gate *g, struct conn *c)
+{
+    c->gate = g;
+    c->gate_next = NULL;
+    *g->last = c;
+    g->last = &c->gate_next;
+}
+
+static void gate_leave(struct conn *c)
+{
+    struct gate *g = c->gate;
+    struct conn **at = &g->first;
+
+    while (*at != c)
+        at = &(*at)->gate_next;
+    *at = c->gate_next;
+    if (g->last == &c->gate_next)
+        g->last = at;
+    c->gate = NULL;
+}
+
 /* ---- a connection's life ---- */
 
 static void on_request_bytes(struct conn *c);
@@ -134,6 +190,8 @@ static void conn_close(struct conn *c)
     if (c->closing)
         return;
     c->closing = 1;
+    if (c->gate)
+        gate_leave(c);
     answer_ended(c);
     note("C %llu %u\n", (unsigned long long)mono_ms(), c->id);
     uv_close((uv_handle_t *)&c->tcp, on_handle_closed);
@@ -389,11 +447,12 @@ static void put_link(struct text *t, const char *site, uint64_t page, const char
 
 static void gen(struct conn *c)
 {
-    char site_buf[64], more[200];
+    char site_buf[64], gate_buf[64], more[300];
     const char *site = param(c, "site", "s", site_buf, sizeof site_buf);
     uint64_t page = number(c, "page", 0, UINT64_MAX / 4), links = number(c, "links", 10, 1000);
     uint64_t pages = number(c, "pages", 100, UINT64_MAX / 4), bytes = number(c, "bytes", 3000, 8 << 20);
     uint64_t ms = number(c, "ms", 0, 600000), state = page * 1000003 + strlen(site);
+    const char *gate = param(c, "gate", NULL, gate_buf, sizeof gate_buf);
     struct text t = { 0 };
 
     for (const char *s = site; *s; s++) {
@@ -403,9 +462,9 @@ static void gen(struct conn *c)
     }
     if (page >= pages)
         goto bad;
-    snprintf(more, sizeof more, "&amp;links=%llu&amp;pages=%llu&amp;bytes=%llu&amp;ms=%llu",
+    snprintf(more, sizeof more, "&amp;links=%llu&amp;pages=%llu&amp;bytes=%llu&amp;ms=%llu%s%s",
              (unsigned long long)links, (unsigned long long)pages, (unsigned long long)bytes,
-             (unsigned long long)ms);
+             (unsigned long long)ms, gate ? "&amp;gate=" : "", gate ? gate : "");
     put(&t, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
         "<title>%s page %llu</title></head>\n<body><nav><ul>\n", site, (unsigned long long)page);
     put_link(&t, site, 0, more);
@@ -713,7 +772,7 @@ static void robots(struct conn *c)
 
 /* ---- requests ---- */
 
-static void dispatch(struct conn *c)
+static void serve(struct conn *c)
 {
     if (strcmp(c->method, "GET") && strcmp(c->method, "HEAD")) {
         c->keep = 0; /* whatever body follows is not read */
@@ -734,6 +793,37 @@ static void dispatch(struct conn *c)
             return;
         }
     serve_file(c);
+}
+
+static void t_open(struct conn *c)
+{
+    char name[64], text[64];
+    struct gate *g = gate_find(param(c, "gate", "", name, sizeof name));
+    uint64_t more = number(c, "n", UINT64_MAX, UINT64_MAX);
+    unsigned n = 0;
+
+    g->passes = more > UINT64_MAX - g->passes ? UINT64_MAX : g->passes + more;
+    while (g->first && gate_pass(g)) {
+        struct conn *next = g->first;
+        gate_leave(next);
+        n++;
+        serve(next);
+    }
+    snprintf(text, sizeof text, "%u waited\n", n);
+    answer_text(c, 200, "", text);
+}
+
+static void dispatch(struct conn *c)
+{
+    char name[64];
+    const char *gate = param(c, "gate", NULL, name, sizeof name);
+
+    if (!strcmp(c->path, "/t/open"))
+        t_open(c);
+    else if (gate && !gate_pass(gate_find(gate)))
+        gate_wait(gate_find(gate), c);
+    else
+        serve(c);
 }
 
 static void host_read(struct conn *c, const char *head)

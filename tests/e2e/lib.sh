@@ -61,6 +61,11 @@ server_start() {
     fi
 }
 
+# gate_open GATE [N]: lets N requests through that wait at the server's gate, or will come to it; all without N.
+gate_open() {
+    curl --silent --fail --output /dev/null "http://127.0.0.1:$port/t/open?gate=$1${2:+&n=$2}"
+}
+
 # log_wait N PATTERN PID: until N lines of the server's log match the pattern (bash's =~), or PID is gone.
 log_wait() {
     local n=$1 pattern=$2 line tail_pid fd
