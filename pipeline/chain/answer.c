@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chain/generation.h"
 #include "chain/load.h"
-#include "chain/slot.h"
 #include "chain/wire.h"
 #include "base/utf8.h"
 
@@ -119,29 +119,29 @@ __attribute__((format(printf, 2, 3))) static int nonsense(struct death *d, const
     return ERR_CORRUPT;
 }
 
-static int ids_take(struct pool *p, const unsigned char *at, const unsigned char *end, uint32_t n)
+static int ids_take(struct generation *g, const unsigned char *at, const unsigned char *end, uint32_t n)
 {
     char **ids = calloc(n + 1, sizeof *ids);
 
     if (!ids)
         return ERR_NOMEM;
-    p->stage_ids = ids;
-    for (p->n_stages = 0; p->n_stages < n; p->n_stages++) {
+    g->stage_ids = ids;
+    for (g->n_stages = 0; g->n_stages < n; g->n_stages++) {
         const char *id;
         if (wire_take(&at, end, &id) || !id || strlen(id) > STAGE_ID_MAX)
             return ERR_CORRUPT;
-        ids[p->n_stages] = strdup(id);
-        if (!ids[p->n_stages])
+        ids[g->n_stages] = strdup(id);
+        if (!ids[g->n_stages])
             return ERR_NOMEM;
     }
     return 0;
 }
 
-/* The first worker's chain is the pool's; a later one must be the same: a file that was replaced
+/* The first worker's chain is the generation's; a later one must be the same: a file that was replaced
  * meanwhile would change the records without a word. */
 static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, struct death *d)
 {
-    struct pool *pool = s->pool;
+    struct generation *g = s->gen;
     struct proto_ready r;
 
     if (s->state != SLOT_STARTING || n < sizeof r)
@@ -150,17 +150,17 @@ static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, s
     r.hash[32] = 0;
     if (strspn(r.hash, "0123456789abcdef") != 32 || r.n_stages > LIMIT_STAGES)
         return nonsense(d, "it said READY with damaged fields");
-    if (pool->have_chain && strcmp(r.hash, pool->hash)) {
+    if (g->have_chain && strcmp(r.hash, g->hash)) {
         nonsense(d,
-                 "chain.hash is %s now, it was %s when this run began: a stage's file was replaced; "
+                 "chain.hash is %s now, it was %s when this chain was loaded first: a stage's file was replaced; "
                  "put it back or start anew",
-                 r.hash, pool->hash);
+                 r.hash, g->hash);
         return ERR_CORRUPT;
     }
-    if (!pool->have_chain && ids_take(pool, p + sizeof r, p + n, r.n_stages))
+    if (!g->have_chain && ids_take(g, p + sizeof r, p + n, r.n_stages))
         return nonsense(d, "it said READY with damaged stage ids");
-    memcpy(pool->hash, r.hash, sizeof pool->hash);
-    pool->have_chain = 1;
+    memcpy(g->hash, r.hash, sizeof g->hash);
+    g->have_chain = 1;
     slot_state_set(s, SLOT_READY);
     slot_feed(s);
     return 0;
@@ -168,7 +168,7 @@ static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, s
 
 static int take_refused(struct slot_proc *s, const unsigned char *p, uint32_t n, struct death *d)
 {
-    char text[sizeof s->pool->broken.text];
+    char text[sizeof s->gen->broken.text];
     size_t len = n - sizeof(struct proto_refused);
     struct proto_refused r;
 
@@ -178,8 +178,8 @@ static int take_refused(struct slot_proc *s, const unsigned char *p, uint32_t n,
     make_printable(text, (const char *)p + sizeof r, len < sizeof text - 1 ? len : sizeof text - 1);
     d->reason = "refused";
     snprintf(d->message, sizeof d->message, "%.290s", text);
-    if (s->pool->is_opening && !s->pool->broken.code)
-        err_set(&s->pool->broken, r.code < 0 && r.code > -64 ? r.code : ERR_REFUSED, "%s", text);
+    if (s->gen->state == POOL_GEN_STARTING && !s->gen->broken.code)
+        err_set(&s->gen->broken, r.code < 0 && r.code > -64 ? r.code : ERR_REFUSED, "%s", text);
     return ERR_REFUSED;
 }
 
@@ -231,7 +231,7 @@ static int reason_ok(trommel_str r)
 }
 
 /* Sizes add up and every field is within its range. */
-static int result_parts(const struct pool *pool, const unsigned char *p, uint32_t n, struct proto_result *r,
+static int result_parts(const struct generation *g, const unsigned char *p, uint32_t n, struct proto_result *r,
                         struct pool_result *ret)
 {
     const char *at = (const char *)p + sizeof *r;
@@ -241,16 +241,17 @@ static int result_parts(const struct pool *pool, const unsigned char *p, uint32_
     memcpy(r, p, sizeof *r);
     if (r->reason_n > REASON_MAX || r->sketch_n > PROTO_SKETCH_MAX || r->record_n > LIMIT_RECORD_BYTES ||
         (uint64_t)sizeof *r + r->reason_n + r->sketch_n + r->record_n != n || r->outcome >= OUTCOME_COUNT ||
-        (r->stage != SLOT_NONE && r->stage >= pool->n_stages))
+        (r->stage != SLOT_NONE && r->stage >= g->n_stages))
         return ERR_CORRUPT;
     *ret = (struct pool_result){ .outcome = (enum outcome)r->outcome,
                                  .retry = r->retry == 1,
-                                 .cpu_us = r->cpu_us };
+                                 .cpu_us = r->cpu_us,
+                                 .generation = g->id };
     ret->reason = (trommel_str){ at, r->reason_n };
     ret->sketch = (trommel_str){ at + r->reason_n, r->sketch_n };
     ret->record = (trommel_str){ at + r->reason_n + r->sketch_n, r->record_n };
     if (r->stage != SLOT_NONE)
-        ret->stage = (trommel_str){ pool->stage_ids[r->stage], strlen(pool->stage_ids[r->stage]) };
+        ret->stage = (trommel_str){ g->stage_ids[r->stage], strlen(g->stage_ids[r->stage]) };
     return reason_ok(ret->reason) ? 0 : ERR_CORRUPT;
 }
 
@@ -260,24 +261,20 @@ static int take_result(struct slot_proc *s, uint64_t seq, const unsigned char *p
     struct proto_result r;
     struct pool_page page;
     struct err why = { 0 };
-    void *user;
 
     if (s->state != SLOT_READY || !s->n_sent || s->flights[0].seq != seq)
         return nonsense(d, "a result out of turn");
-    if (result_parts(s->pool, p, n, &r, &res))
+    if (result_parts(s->gen, p, n, &r, &res))
         return nonsense(d, "a result with damaged fields");
     if (record_check(res.record.p, res.record.n, &why))
         return nonsense(d, "a record that is none: %.200s", why.text);
     slot_page(s, &s->flights[0], &page);
     if (!is_about(res.record, &page, &r))
         return nonsense(d, "a record that is not about the page sent");
-    user = s->flights[0].user;
     s->served++;
     s->failures = 0;
     s->says_fatal = r.fatal == 1;
-    slot_flight_end(s);
-    s->pool->results++;
-    s->pool->opt.on_result(s->pool->opt.arg, user, &res);
+    slot_result(s, &res);
     return 0;
 }
 

@@ -12,8 +12,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chain/generation.h"
 #include "chain/run.h"
-#include "chain/slot.h"
 
 enum { DEATHS_MAX = 3, DIE_WAIT_MS = 200, BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 10000, FAILURES_MAX = 8 };
 
@@ -70,7 +70,7 @@ static int record_make(const struct slot_proc *s, const struct flight *f, const 
     page.head.outcome = OUTCOME_QUARANTINED;
     page.head.reason = e.reason;
     record_begin(ret, &page.head, &n_fields);
-    compose_chain(ret, s->pool->head.generation, s->pool->hash, 0);
+    compose_chain(ret, s->gen->id, s->gen->hash, 0);
     mp_array(ret, 0);
     n_fields++;
     record_put_error(ret, &e, &n_fields);
@@ -78,21 +78,19 @@ static int record_make(const struct slot_proc *s, const struct flight *f, const 
     return ret->err;
 }
 
-static void quarantine(struct slot_proc *s, const char *stage, const struct death *d, int signal)
+void slot_quarantine(struct slot_proc *s, const char *stage, const struct death *d, int signal)
 {
     struct buf record = BUF_INIT(LIMIT_RECORD_BYTES);
     struct pool_result res = {
         .outcome = OUTCOME_QUARANTINED,
         .reason = { d->reason, strlen(d->reason) },
         .stage = { stage, strlen(stage) },
+        .generation = s->gen->id,
     };
-    void *user = s->flights[0].user;
 
     record_make(s, &s->flights[0], stage, d, signal, &record);
-    slot_flight_end(s);
     res.record = (trommel_str){ (const char *)record.data, record.len };
-    s->pool->results++;
-    s->pool->opt.on_result(s->pool->opt.arg, user, &res);
+    slot_result(s, &res);
     buf_release(&record);
 }
 
@@ -122,27 +120,26 @@ static void restart_plan(struct slot_proc *s)
     s->restart_ms = clock_mono_ms() + (wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS);
 }
 
-/* All are down again and again: the pool has an end. */
-static void judge_pool(struct pool *p, const struct death *d)
+/* All are down again and again: the generation has an end. */
+static void judge_generation(struct generation *g, const struct death *d)
 {
-    if (p->broken.code)
+    if (g->broken.code)
         return;
-    for (unsigned i = 0; i < p->n_slots; i++)
-        if (p->slots[i].state != SLOT_DOWN || p->slots[i].failures < FAILURES_MAX)
+    for (unsigned i = 0; i < g->n_slots; i++)
+        if (g->slots[i]->state != SLOT_DOWN || g->slots[i]->failures < FAILURES_MAX)
             return;
-    err_set(&p->broken, ERR_CRASHED, "no worker can be kept alive: %s", d->message);
+    err_set(&g->broken, ERR_CRASHED, "no worker can be kept alive: %s", d->message);
 }
 
 /* A worker that died while its chain was loaded: that is no page's fault. */
 static void load_failed(struct slot_proc *s, const struct death *d, const struct crumb *c)
 {
-    struct pool *p = s->pool;
-    const char *path = c->index < p->config.n_items ? p->config.items[c->index].path : "?";
-
+    struct generation *g = s->gen;
+    const char *path = c->index < g->config.n_items ? g->config.items[c->index].path : "?";
     struct err why = { 0 };
 
     s->failures++;
-    if (p->broken.code)
+    if (g->broken.code)
         return;
     if (!strcmp(d->reason, "refused"))
         err_set(&why, ERR_REFUSED, "%s", d->message);
@@ -150,23 +147,45 @@ static void load_failed(struct slot_proc *s, const struct death *d, const struct
         err_set(&why, ERR_REFUSED, "%s: %s while it was being %s: mend the stage or take it out", path,
                 d->message, c->phase == CRUMB_LOAD ? "loaded" : "configured");
     else
-        err_set(&why, ERR_CRASHED, "the worker program %s does not start: %s", p->worker_path, d->message);
-    if (p->is_opening)
-        p->broken = why;
+        err_set(&why, ERR_CRASHED, "the worker program %s does not start: %s", g->pool->worker_path,
+                d->message);
+    if (g->state == POOL_GEN_STARTING)
+        g->broken = why;
     else
-        pool_say(p, LOG_ERROR, "worker %u: %s", s->index, why.text);
+        pool_say(g->pool, LOG_ERROR, "worker %u: %s", s->index, why.text);
 }
 
 /* The pages of a slot that cannot start go to those that work. */
 static void pages_move(struct slot_proc *s)
 {
-    for (unsigned i = 0; i < s->pool->n_slots && s->n_flights; i++) {
-        struct slot_proc *to = &s->pool->slots[i];
+    for (unsigned i = 0; i < s->gen->n_slots && s->n_flights; i++) {
+        struct slot_proc *to = s->gen->slots[i];
         while (to != s && to->state == SLOT_READY && s->n_flights && !slot_move(s, to))
             ;
         if (to->state == SLOT_READY)
             slot_feed(to);
     }
+}
+
+/* The worker died at its oldest page, or was ended for it. */
+static void page_judge(struct slot_proc *s, const struct death *d, const struct crumb *c, uint64_t served,
+                       int signal)
+{
+    const struct flight *f = &s->flights[0];
+    struct generation *g = s->gen;
+    const char *stage = c->seq == f->seq ? crumb_stage(g, c) : "worker";
+
+    pool_say(s->pool, LOG_DEBUG, "worker %u: %s (stage %s)", s->index, d->message, stage);
+    if (!f->guest_fn) {
+        g->crashes++;
+        snprintf(g->crash_stage, sizeof g->crash_stage, "%.64s", stage);
+    }
+    if (!is_guilty(s, d, c, served))
+        return;
+    if (!f->guest_fn && g->behind && !f->has_fallen && !orphan_make(s, g->behind))
+        g->fallbacks++;
+    else
+        slot_quarantine(s, stage, d, signal);
 }
 
 void slot_died(struct slot_proc *s, struct death *d)
@@ -175,7 +194,6 @@ void slot_died(struct slot_proc *s, struct death *d)
     enum slot_state was = s->state;
     uint64_t served = s->served;
     int by_itself = !d->reason && ends_itself(s), was_fatal = s->says_fatal;
-    const char *stage;
     struct child_end end;
 
     slot_read_log(s);
@@ -190,13 +208,9 @@ void slot_died(struct slot_proc *s, struct death *d)
         s->failures++;
     s->n_sent = 0;
     restart_plan(s);
-    if (was == SLOT_READY && s->n_flights && !was_fatal) {
-        stage = c.seq == s->flights[0].seq ? crumb_stage(s->pool, &c) : "worker";
-        pool_say(s->pool, LOG_DEBUG, "worker %u: %s (stage %s)", s->index, d->message, stage);
-        if (is_guilty(s, d, &c, served))
-            quarantine(s, stage, d, by_itself ? end.signal : 0);
-    }
+    if (was == SLOT_READY && s->n_flights && !was_fatal)
+        page_judge(s, d, &c, served, by_itself ? end.signal : 0);
     if (s->failures > 1)
         pages_move(s);
-    judge_pool(s->pool, d);
+    judge_generation(s->gen, d);
 }

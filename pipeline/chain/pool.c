@@ -1,6 +1,6 @@
 /* pool: see pool.h.  One epoll descriptor holds every worker's socket, pidfd and log pipe, and a timer that
  * is armed only while a page is on its way or a worker is to be started.  The work is done per slot
- * (slot.c, answer.c, blame.c); here pages are given to slots and time is kept. */
+ * (slot.c, answer.c, blame.c), and per chain (generation.c); here pages are given to slots and time is kept. */
 #include "chain/pool.h"
 
 #include <errno.h>
@@ -15,8 +15,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chain/generation.h"
 #include "chain/place.h"
-#include "chain/slot.h"
 #include "base/utf8.h"
 
 enum { WORKERS_MAX = 256, EVENTS = 64, EV_TIMER = 0xff, CLOSE_WAIT_MS = 1000 };
@@ -41,8 +41,10 @@ static void timer_plan(struct pool *p)
     uint64_t now = clock_mono_ms();
 
     for (unsigned i = 0; i < p->n_slots; i++) {
-        const struct slot_proc *s = &p->slots[i];
-        if (s->state == SLOT_DOWN)
+        const struct slot_proc *s = p->slots[i];
+        if (!s || (s->state == SLOT_DOWN && generation_is_over(s->gen)))
+            continue;
+        if (s->state == SLOT_DOWN || s->state == SLOT_CLOSING)
             timer_arm(p, s->restart_ms, now);
         else if (s->n_flights || s->state == SLOT_STARTING)
             timer_arm(p, now + p->tick_ms, now);
@@ -54,10 +56,10 @@ static void slots_restart(struct pool *p)
     uint64_t now = clock_mono_ms();
 
     for (unsigned i = 0; i < p->n_slots; i++) {
-        struct slot_proc *s = &p->slots[i];
+        struct slot_proc *s = p->slots[i];
         struct death d = { .reason = "start" };
         struct err err = { 0 };
-        if (s->state != SLOT_DOWN || s->restart_ms > now || p->broken.code)
+        if (!s || s->state != SLOT_DOWN || s->restart_ms > now || generation_is_over(s->gen))
             continue;
         if (!slot_start(s, &err))
             continue;
@@ -75,7 +77,8 @@ static void timer_fired(struct pool *p)
         log_debug("pool: timer: %s", strerror(errno));
     p->timer_ms = 0;
     for (unsigned i = 0; i < p->n_slots; i++)
-        slot_watch(&p->slots[i], now);
+        if (p->slots[i])
+            slot_watch(p->slots[i], now);
 }
 
 /* ---- opening, closing ---- */
@@ -102,11 +105,6 @@ static int pool_init(struct pool *p, const struct pool_options *opt, struct err 
     least = p->opt.page_ms < p->opt.stage_ms ? p->opt.page_ms : p->opt.stage_ms;
     p->tick_ms = least / 8 < 5 ? 5 : least / 8 > 100 ? 100 : least / 8;
     p->next_seq = 1;
-    p->head = (struct proto_config){ .page_ms = p->opt.page_ms,
-                                     .stage_ms = p->opt.stage_ms,
-                                     .generation = 1,
-                                     .worker_bytes = p->opt.worker_bytes };
-    snprintf(p->head.version, sizeof p->head.version, "%s", TROMMEL_VERSION);
     p->epfd = epoll_create1(EPOLL_CLOEXEC);
     p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (p->epfd < 0 || p->timer < 0 || epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->timer, &e))
@@ -116,37 +114,10 @@ static int pool_init(struct pool *p, const struct pool_options *opt, struct err 
     return place_worker(opt->worker_path, &p->worker_path, err);
 }
 
-static int slots_make(struct pool *p, struct err *err)
-{
-    int rc = 0;
-
-    p->slots = calloc(p->opt.workers, sizeof *p->slots);
-    if (!p->slots)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    while (!rc && p->n_slots < p->opt.workers) {
-        rc = slot_init(&p->slots[p->n_slots], p, p->n_slots);
-        p->n_slots++;
-    }
-    if (rc)
-        return err_set(err, rc,
-                       "shared memory for a worker cannot be made: %s: allow more open files or memory",
-                       strerror(errno));
-    for (unsigned i = 0; !rc && i < p->n_slots; i++)
-        rc = slot_start(&p->slots[i], err);
-    return rc;
-}
-
-static int all_ready(const struct pool *p)
-{
-    for (unsigned i = 0; i < p->n_slots; i++)
-        if (p->slots[i].state != SLOT_READY)
-            return 0;
-    return 1;
-}
-
 int pool_open(const struct pool_options *opt, struct chain_config *config, struct pool **ret, struct err *err)
 {
     struct pool *p = calloc(1, sizeof *p);
+    uint32_t first;
     int rc;
 
     *ret = NULL;
@@ -155,12 +126,14 @@ int pool_open(const struct pool_options *opt, struct chain_config *config, struc
         return err_set(err, ERR_NOMEM, "out of memory");
     }
     p->epfd = p->timer = -1;
-    p->config = *config;
-    *config = (struct chain_config){ 0 };
+    p->orphans_end = &p->orphans;
     p->is_opening = 1;
     rc = pool_init(p, opt, err);
-    rc = rc ? rc : slots_make(p, err);
-    while (!rc && !all_ready(p))
+    if (rc)
+        chain_config_release(config);
+    else
+        rc = pool_gen_start(p, config, &(struct pool_gen_options){ .flags = opt->flags }, &first, err);
+    while (!rc && !p->live)
         rc = pool_dispatch(p, -1, err);
     p->is_opening = 0;
     if (rc < 0) {
@@ -171,36 +144,13 @@ int pool_open(const struct pool_options *opt, struct chain_config *config, struc
     return 0;
 }
 
-/* Gives idle workers the time to close their stages; those with pages are killed. */
-static void slot_close(struct slot_proc *s, uint64_t until_ms)
-{
-    struct pollfd fd = { .fd = s->child.pidfd, .events = POLLIN };
-    uint64_t now = clock_mono_ms();
-
-    if (s->state == SLOT_READY && !s->n_flights && s->child.pidfd >= 0 && until_ms > now)
-        poll(&fd, 1, (int)(until_ms - now));
-    slot_release(s);
-}
-
 void pool_close(struct pool *p)
 {
-    uint64_t until = clock_mono_ms() + CLOSE_WAIT_MS;
-
     if (!p)
         return;
-    for (unsigned i = 0; i < p->n_slots; i++) { /* all at once: their end of file */
-        if (p->slots[i].child.sock >= 0)
-            close(p->slots[i].child.sock);
-        p->slots[i].child.sock = -1;
-    }
-    for (unsigned i = 0; i < p->n_slots; i++)
-        slot_close(&p->slots[i], until);
-    for (uint32_t i = 0; i < p->n_stages; i++)
-        free(p->stage_ids[i]);
-    free(p->stage_ids);
+    generations_free(p);
     free(p->slots);
     free(p->worker_path);
-    chain_config_release(&p->config);
     if (p->timer >= 0)
         close(p->timer);
     if (p->epfd >= 0)
@@ -215,17 +165,18 @@ static int takes_pages(const struct slot_proc *s)
     return s->n_flights < LIMIT_WORKER_QUEUE && (s->state != SLOT_DOWN || !s->failures);
 }
 
-/* The slot with the fewest bytes before it (a page counts at least 4 KiB); workers that run first. */
-static struct slot_proc *slot_choose(struct pool *p, size_t bytes)
+/* A page counts at least 4 KiB; workers that run come first. */
+struct slot_proc *pool_slot(struct generation *g, size_t bytes, int is_guest)
 {
     struct slot_proc *best = NULL;
     size_t best_load = 0;
 
-    for (unsigned i = 0; i < p->n_slots; i++) {
-        struct slot_proc *s = &p->slots[i];
+    for (unsigned i = 0; i < g->n_slots; i++) {
+        struct slot_proc *s = g->slots[i];
         size_t load =
             s->flight_bytes + s->n_flights * 4 * KIB + (s->state == SLOT_READY ? 0 : PROTO_RING_BYTES);
-        if (!takes_pages(s) || s->flight_bytes + bytes > PROTO_RING_BYTES || (best && load >= best_load))
+        if (!takes_pages(s) || s->flight_bytes + bytes > PROTO_RING_BYTES ||
+            (is_guest && s->n_guests >= LIMIT_WORKER_QUEUE / 2) || (best && load >= best_load))
             continue;
         best = s;
         best_load = load;
@@ -254,7 +205,7 @@ static int page_ok(const struct pool_page *page, size_t *bytes)
     return 0;
 }
 
-int pool_submit(struct pool *p, const struct pool_page *page, void *user)
+static int submit(struct pool *p, struct generation *g, const struct pool_page *page, struct flight *f)
 {
     struct slot_proc *s;
     size_t bytes = 0;
@@ -262,8 +213,9 @@ int pool_submit(struct pool *p, const struct pool_page *page, void *user)
 
     if (rc)
         return rc;
-    s = slot_choose(p, bytes);
-    rc = s ? slot_put(s, page, p->next_seq, user) : ERR_FULL;
+    s = pool_slot(g, bytes, f->guest_fn != NULL);
+    f->seq = p->next_seq;
+    rc = s ? slot_put(s, page, f) : ERR_FULL;
     if (rc)
         return rc;
     p->next_seq++;
@@ -272,22 +224,39 @@ int pool_submit(struct pool *p, const struct pool_page *page, void *user)
     return 0;
 }
 
+int pool_submit(struct pool *p, const struct pool_page *page, void *user)
+{
+    return submit(p, p->live, page, &(struct flight){ .user = user });
+}
+
+int pool_submit_to(struct pool *p, uint32_t generation, const struct pool_page *page, result_fn on_result,
+                   void *arg, void *user)
+{
+    struct generation *g = generation_find(p, generation);
+
+    if (!g || !generation_runs(g) || g->broken.code)
+        return ERR_ABSENT;
+    return submit(p, g, page, &(struct flight){ .user = user, .guest_fn = on_result, .guest_arg = arg });
+}
+
 size_t pool_room(const struct pool *p)
 {
+    const struct generation *g = p->live;
     size_t room = 0;
 
-    for (unsigned i = 0; i < p->n_slots; i++)
-        if (takes_pages(&p->slots[i]))
-            room += LIMIT_WORKER_QUEUE - p->slots[i].n_flights;
+    for (unsigned i = 0; i < g->n_slots; i++)
+        if (takes_pages(g->slots[i]))
+            room += LIMIT_WORKER_QUEUE - g->slots[i]->n_flights;
     return room;
 }
 
 size_t pool_pending(const struct pool *p)
 {
-    size_t n = 0;
+    size_t n = p->n_orphans;
 
     for (unsigned i = 0; i < p->n_slots; i++)
-        n += p->slots[i].n_flights;
+        if (p->slots[i])
+            n += p->slots[i]->n_flights - p->slots[i]->n_guests;
     return n;
 }
 
@@ -301,15 +270,15 @@ uint64_t pool_cpu_us(const struct pool *p)
     uint64_t sum = p->dead_cpu_us;
 
     for (unsigned i = 0; i < p->n_slots; i++)
-        sum += child_cpu_us(&p->slots[i].child);
+        sum += p->slots[i] ? child_cpu_us(&p->slots[i]->child) : 0;
     return sum;
 }
 
 struct pool_chain pool_chain(const struct pool *p)
 {
-    struct pool_chain c = { .generation = p->head.generation };
+    struct pool_chain c = { .generation = p->live->id };
 
-    memcpy(c.hash, p->hash, sizeof c.hash);
+    memcpy(c.hash, p->live->hash, sizeof c.hash);
     return c;
 }
 
@@ -324,15 +293,29 @@ static void event_handle(struct pool *p, const struct epoll_event *e)
         timer_fired(p);
         return;
     }
-    s = &p->slots[index];
-    if (s->life != (uint32_t)(e->data.u64 >> 32) || s->state == SLOT_DOWN)
+    s = index < p->n_slots ? p->slots[index] : NULL;
+    if (!s || s->life != (uint32_t)(e->data.u64 >> 32) || s->state == SLOT_DOWN)
         return; /* of a process that is gone */
     if (kind == EV_LOG)
         slot_read_log(s);
+    if (s->state == SLOT_CLOSING) {
+        if (kind == EV_PID)
+            slot_close_end(s);
+        return;
+    }
     if (kind == EV_SOCK && (e->events & EPOLLOUT))
         slot_flush(s);
     if ((kind == EV_SOCK && (e->events & ~(uint32_t)EPOLLOUT)) || kind == EV_PID)
         slot_read(s, kind == EV_PID);
+}
+
+/* What must be done however the dispatch was woken. */
+static void turn(struct pool *p)
+{
+    slots_restart(p);
+    generations_turn(p);
+    orphans_place(p);
+    timer_plan(p);
 }
 
 static int wait_ms(int timeout_ms, uint64_t until_ms)
@@ -352,21 +335,20 @@ int pool_dispatch(struct pool *p, int timeout_ms, struct err *err)
     int n;
 
     p->results = 0;
+    p->has_told = 0;
     do {
-        slots_restart(p);
-        timer_plan(p);
-        if (p->broken.code)
+        turn(p);
+        if (p->broken.code || (p->is_opening && p->live))
             break;
         n = epoll_wait(p->epfd, events, EVENTS, p->results ? 0 : wait_ms(timeout_ms, until));
         if (n < 0 && errno != EINTR)
             return err_set(err, ERR_IO, "waiting for workers: %s", strerror(errno));
         for (int i = 0; i < n; i++)
             event_handle(p, &events[i]);
-        slots_restart(p);
-        timer_plan(p);
-        if (p->is_opening && all_ready(p))
+        turn(p);
+        if (p->is_opening && p->live)
             break;
-    } while (!p->results && !p->broken.code && timeout_ms && (timeout_ms < 0 || clock_mono_ms() < until));
+    } while (!p->results && !p->has_told && !p->broken.code && timeout_ms && (timeout_ms < 0 || clock_mono_ms() < until));
     if (p->broken.code && !p->results)
         return err_set(err, p->broken.code, "%s", p->broken.text);
     return p->results > INT32_MAX ? INT32_MAX : (int)p->results;

@@ -31,12 +31,14 @@ enum pool_gen_state {
     POOL_GEN_MAP(X)
 #undef X
 };
+#define POOL_GEN_NETWORK 1u /* stages that need network or files run outside the sandbox; without it they are refused */
 
 struct pool_options {
     unsigned workers;        /* 0: one a core */
     const char *worker_path; /* NULL: found beside the program or library, or $TROMMEL_WORKER */
     uint32_t page_ms, stage_ms;
     uint64_t worker_bytes; /* address space */
+    unsigned flags;        /* POOL_GEN_* of the first generation */
     /* Called from pool_dispatch for every page handed in, once.  r and all in it die on return. */
     void (*on_result)(void *arg, void *user, const struct pool_result *r);
     void *arg;
@@ -75,8 +77,9 @@ int pool_submit(struct pool *p, const struct pool_page *page, void *user);
 size_t pool_room(const struct pool *p);
 size_t pool_pending(const struct pool *p);
 int pool_fd(const struct pool *p); /* readable: call pool_dispatch */
-/* Waits up to timeout_ms (0 not at all, -1 for ever), then handles what is there.  Returns the number of
- * results given out, or an error when no worker can be kept alive. */
+/* Waits up to timeout_ms (0 not at all, -1 for ever) for a result or news of a generation, then handles what is
+ * there.  Returns the number of results given out, or an error when no worker of the live generation can be kept
+ * alive. */
 int pool_dispatch(struct pool *p, int timeout_ms, struct err *err);
 /* CPU time of all workers that ever ran, for the bench and the summary. */
 uint64_t pool_cpu_us(const struct pool *p);
@@ -93,7 +96,6 @@ struct pool_gen_options {
     unsigned workers; /* 0: as many as the pool was opened with */
     unsigned flags;   /* POOL_GEN_* */
 };
-#define POOL_GEN_NETWORK 1u /* stages that need network or files run outside the sandbox; without it they are refused */
 /* What a generation has done so far. */
 struct pool_gen_stats {
     enum pool_gen_state state;

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chain/generation.h"
 #include "chain/wire.h"
 
 enum { START_MAX_MS = 60000, WALL_FACTOR = 10 };
@@ -29,11 +30,13 @@ void slot_state_set(struct slot_proc *s, enum slot_state state)
     s->state = state;
 }
 
-int slot_init(struct slot_proc *s, struct pool *p, unsigned index)
+int slot_init(struct slot_proc *s, struct generation *g, unsigned index)
 {
-    *s = (struct slot_proc){
-        .pool = p, .index = index, .crumb_fd = -1, .child = { .pidfd = -1, .sock = -1, .log = -1, .life = -1 }
-    };
+    *s = (struct slot_proc){ .pool = g->pool,
+                             .gen = g,
+                             .index = index,
+                             .crumb_fd = -1,
+                             .child = { .pidfd = -1, .sock = -1, .log = -1, .life = -1 } };
     buf_init(&s->in, PROTO_RESULT_MAX + sizeof(struct proto_head) + 64 * KIB);
     buf_init(&s->out, PROTO_CONFIG_MAX + 64 * KIB);
     buf_init(&s->log_line, PROTO_LOG_MAX);
@@ -78,7 +81,7 @@ int slot_start(struct slot_proc *s, struct err *err)
     buf_clear(&s->in);
     buf_clear(&s->out);
     buf_clear(&s->log_line);
-    s->life++;
+    s->life = ++p->last_life;
     s->n_sent = 0;
     s->served = 0;
     s->says_fatal = s->wants_out = 0;
@@ -87,7 +90,7 @@ int slot_start(struct slot_proc *s, struct err *err)
     if (rc)
         return rc;
     if (watch_fd(s, s->child.sock, EV_SOCK, EPOLLIN) || watch_fd(s, s->child.pidfd, EV_PID, EPOLLIN) ||
-        watch_fd(s, s->child.log, EV_LOG, EPOLLIN) || wire_config(&s->out, &p->head, &p->config)) {
+        watch_fd(s, s->child.log, EV_LOG, EPOLLIN) || wire_config(&s->out, &s->gen->head, &s->gen->config)) {
         child_end(&s->child);
         return err_set(err, ERR_IO,
                        "a worker cannot be started: its configuration is too large, or no memory");
@@ -128,16 +131,30 @@ static unsigned char *put_bytes(unsigned char *to, trommel_str s)
     return to + s.n;
 }
 
-int slot_put(struct slot_proc *s, const struct pool_page *page, uint64_t seq, void *user)
+static unsigned char *flight_add(struct slot_proc *s, const struct flight *f, size_t n)
 {
-    struct proto_page head;
-    size_t n = page_bytes(page, &head);
-    unsigned char *at;
+    struct flight *to = &s->flights[s->n_flights];
     uint32_t off;
 
     if (s->n_flights == LIMIT_WORKER_QUEUE || page_ring_take(&s->ring, n, &off))
+        return NULL;
+    *to = *f;
+    to->off = off;
+    to->n = (uint32_t)n;
+    s->n_flights++;
+    s->n_guests += f->guest_fn != NULL;
+    s->flight_bytes += n;
+    return s->ring.map + off;
+}
+
+int slot_put(struct slot_proc *s, const struct pool_page *page, const struct flight *f)
+{
+    struct proto_page head;
+    size_t n = page_bytes(page, &head);
+    unsigned char *at = flight_add(s, f, n);
+
+    if (!at)
         return ERR_FULL;
-    at = s->ring.map + off;
     memcpy(at, &head, sizeof head);
     at = put_bytes(at + sizeof head, page->head.id_text);
     at = put_bytes(at, page->head.url);
@@ -147,8 +164,16 @@ int slot_put(struct slot_proc *s, const struct pool_page *page, uint64_t seq, vo
     at = put_bytes(at, page->content_encoding);
     at = put_bytes(at, page->headers);
     put_bytes(at, page->body);
-    s->flights[s->n_flights++] = (struct flight){ .seq = seq, .user = user, .off = off, .n = (uint32_t)n };
-    s->flight_bytes += n;
+    return 0;
+}
+
+int slot_put_bytes(struct slot_proc *s, const unsigned char *bytes, const struct flight *f)
+{
+    unsigned char *at = flight_add(s, f, f->n);
+
+    if (!at)
+        return ERR_FULL;
+    memcpy(at, bytes, f->n);
     return 0;
 }
 
@@ -180,6 +205,7 @@ void slot_flight_end(struct slot_proc *s)
 {
     page_ring_give(&s->ring, s->flights[0].off);
     s->flight_bytes -= s->flights[0].n;
+    s->n_guests -= s->flights[0].guest_fn != NULL;
     s->n_flights--;
     s->n_sent -= s->n_sent > 0;
     memmove(&s->flights[0], &s->flights[1], s->n_flights * sizeof s->flights[0]);
@@ -188,19 +214,53 @@ void slot_flight_end(struct slot_proc *s)
 /* The newest page goes: the older ones keep their order. */
 int slot_move(struct slot_proc *from, struct slot_proc *to)
 {
-    struct flight *f = &from->flights[from->n_flights - 1];
-    uint32_t off;
+    const struct flight *f = &from->flights[from->n_flights - 1];
 
-    if (to->n_flights == LIMIT_WORKER_QUEUE || page_ring_take(&to->ring, f->n, &off))
+    if (slot_put_bytes(to, from->ring.map + f->off, f))
         return ERR_FULL;
-    memcpy(to->ring.map + off, from->ring.map + f->off, f->n);
-    to->flights[to->n_flights] = *f;
-    to->flights[to->n_flights++].off = off;
-    to->flight_bytes += f->n;
     page_ring_give(&from->ring, f->off);
     from->flight_bytes -= f->n;
+    from->n_guests -= f->guest_fn != NULL;
     from->n_flights--;
     return 0;
+}
+
+/* The page is counted where it ran; a guest's is nobody's. */
+void slot_result(struct slot_proc *s, const struct pool_result *r)
+{
+    const struct flight f = s->flights[0];
+    struct generation *g = s->gen;
+
+    slot_flight_end(s);
+    s->pool->results++;
+    if (f.guest_fn) {
+        f.guest_fn(f.guest_arg, f.user, r);
+        return;
+    }
+    g->pages++;
+    g->errors += r->outcome == OUTCOME_QUARANTINED;
+    g->cpu_us += r->cpu_us;
+    s->pool->opt.on_result(s->pool->opt.arg, f.user, r);
+}
+
+void slot_close_end(struct slot_proc *s)
+{
+    slot_read_log(s);
+    s->pool->dead_cpu_us += child_end(&s->child).cpu_us;
+    slot_state_set(s, SLOT_DOWN);
+}
+
+void slot_close(struct slot_proc *s, uint64_t until_ms)
+{
+    if (s->state != SLOT_READY || s->child.pidfd < 0) {
+        slot_close_end(s);
+        return;
+    }
+    if (s->child.sock >= 0)
+        close(s->child.sock);
+    s->child.sock = -1;
+    s->restart_ms = until_ms;
+    slot_state_set(s, SLOT_CLOSING);
 }
 
 void slot_feed(struct slot_proc *s)
@@ -249,10 +309,10 @@ struct crumb slot_crumb(const struct slot_proc *s)
     return c;
 }
 
-const char *crumb_stage(const struct pool *p, const struct crumb *c)
+const char *crumb_stage(const struct generation *g, const struct crumb *c)
 {
-    if (c->phase == CRUMB_STAGE && c->index < p->n_stages)
-        return p->stage_ids[c->index];
+    if (c->phase == CRUMB_STAGE && c->index < g->n_stages)
+        return g->stage_ids[c->index];
     return c->phase == CRUMB_PARSE ? "parse" : "record";
 }
 
@@ -298,6 +358,8 @@ void slot_watch(struct slot_proc *s, uint64_t now_ms)
 {
     struct death d = { .reason = "timeout" };
 
+    if (s->state == SLOT_CLOSING && now_ms >= s->restart_ms)
+        slot_close_end(s);
     if (s->state == SLOT_STARTING && now_ms - s->started_ms > START_MAX_MS) {
         snprintf(d.message, sizeof d.message, "its chain was not ready after %d s", START_MAX_MS / 1000);
         slot_died(s, &d);

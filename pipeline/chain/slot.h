@@ -6,7 +6,8 @@
  *
  *     slot.c       states, pages, starting, the watch
  *     answer.c     what comes from a worker, all of it checked
- *     blame.c      what a death costs and whom */
+ *     blame.c      what a death costs and whom
+ *     generation.h whose slot it is */
 #ifndef TROMMEL_CHAIN_SLOT_H
 #define TROMMEL_CHAIN_SLOT_H
 #include <stdarg.h>
@@ -19,7 +20,8 @@
 #define SLOT_STATE_MAP(X)                                                                                    \
     X(DOWN, "down: to be started at restart_ms")                                                             \
     X(STARTING, "started, has not said that its chain is ready")                                             \
-    X(READY, "takes pages")
+    X(READY, "takes pages")                                                                                  \
+    X(CLOSING, "was told to end; killed at restart_ms")
 enum slot_state {
 #define X(name, text) SLOT_##name,
     SLOT_STATE_MAP(X)
@@ -27,12 +29,21 @@ enum slot_state {
 };
 
 enum { EV_SOCK, EV_PID, EV_LOG }; /* what an event is of */
+enum { STAGE_NAME_BYTES = 65 };   /* an id and its NUL */
+
+struct pool;
+struct generation;
+
+typedef void (*result_fn)(void *arg, void *user, const struct pool_result *r);
 
 struct flight { /* a page on its way */
     uint64_t seq;
     void *user;
+    result_fn guest_fn; /* a guest (pool_submit_to): who gets the result; NULL: a page of the crawl */
+    void *guest_arg;
     uint32_t off, n;
     unsigned deaths; /* workers that died with it at the front */
+    int has_fallen;  /* it is here because another generation died of it */
 };
 
 struct watch { /* the page and stage the worker was at when looked at last, and since when */
@@ -48,7 +59,8 @@ struct log_bucket {
 
 struct slot_proc {
     struct pool *pool;
-    unsigned index;
+    struct generation *gen;
+    unsigned index; /* in the pool's table */
     uint32_t life; /* counts the processes; old events are told by it */
     enum slot_state state;
     struct child child;
@@ -57,6 +69,7 @@ struct slot_proc {
     int crumb_fd;
     struct flight flights[LIMIT_WORKER_QUEUE];
     unsigned n_flights, n_sent; /* the oldest first; sent to this process */
+    unsigned n_guests;
     size_t flight_bytes;
     struct buf in, out;
     uint64_t served;   /* results of this process */
@@ -69,26 +82,6 @@ struct slot_proc {
     struct buf log_line;
 };
 
-struct pool {
-    struct pool_options opt;
-    char *worker_path;
-    struct chain_config config;
-    struct proto_config head;
-    struct slot_proc *slots;
-    unsigned n_slots;
-    int epfd, timer;
-    uint64_t timer_ms; /* when the timer fires; 0: not armed */
-    uint32_t tick_ms;
-    uint64_t next_seq, dead_cpu_us;
-    char hash[33];
-    char **stage_ids;
-    uint32_t n_stages;
-    int have_chain; /* hash and stage_ids are known */
-    int is_opening;
-    size_t results;    /* given out in this dispatch */
-    struct err broken; /* code: no worker can be kept alive */
-};
-
 /* Why a slot's process ends. */
 struct death {
     const char *reason; /* "crash" "timeout" "out_of_memory" "protocol" */
@@ -96,21 +89,28 @@ struct death {
 };
 
 /* slot.c */
-int slot_init(struct slot_proc *s, struct pool *p, unsigned index);
+int slot_init(struct slot_proc *s, struct generation *g, unsigned index);
 void slot_release(struct slot_proc *s);
 int slot_start(struct slot_proc *s, struct err *err);
-/* Takes a page's bytes; ERR_FULL. */
-int slot_put(struct slot_proc *s, const struct pool_page *page, uint64_t seq, void *user);
+/* Takes a page's bytes; f says whose it is.  ERR_FULL. */
+int slot_put(struct slot_proc *s, const struct pool_page *page, const struct flight *f);
+/* The same for bytes that lay in another slot. */
+int slot_put_bytes(struct slot_proc *s, const unsigned char *bytes, const struct flight *f);
 /* Moves a page from a slot that is down to one that works. */
 int slot_move(struct slot_proc *from, struct slot_proc *to);
 void slot_flight_end(struct slot_proc *s); /* the oldest is done with */
+/* Gives the result of the oldest page, which is over, to whom it is for. */
+void slot_result(struct slot_proc *s, const struct pool_result *r);
 void slot_feed(struct slot_proc *s);       /* sends what is not sent */
 void slot_flush(struct slot_proc *s);
 void slot_watch(struct slot_proc *s, uint64_t now_ms);
 void slot_state_set(struct slot_proc *s, enum slot_state state);
 struct crumb slot_crumb(const struct slot_proc *s); /* a copy, bounded */
 /* The stage of a crumb: its id, "parse", or "record". */
-const char *crumb_stage(const struct pool *p, const struct crumb *c);
+const char *crumb_stage(const struct generation *g, const struct crumb *c);
+/* It has no page: its end of file, and time to close its stages; then it is DOWN. */
+void slot_close(struct slot_proc *s, uint64_t until_ms);
+void slot_close_end(struct slot_proc *s); /* kills what is left of it */
 /* Reads a page's fixed parts and strings back from the ring. */
 void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_page *ret);
 
@@ -123,4 +123,6 @@ void pool_say(struct pool *p, int level, const char *fmt, ...) __attribute__((fo
 
 /* blame.c */
 void slot_died(struct slot_proc *s, struct death *d); /* d->reason NULL: find out */
+/* The oldest page gets a record that says so. */
+void slot_quarantine(struct slot_proc *s, const char *stage, const struct death *d, int signal);
 #endif
