@@ -13,6 +13,7 @@ struct chain_set {
     char *stage, *option, *value; /* NUL-terminated, owned */
     char *dir;   /* where relative paths in the value are meant from; NULL: the current folder */
     size_t item; /* set beside an item of the file: its index + 1 and stage is its ref; 0: stage is an id */
+    int soft;    /* kept from a stage that was replaced: left out where there is no such stage or option */
 };
 /* One stage of the chain: `ref` is a bundled stage's name or the path of a .so. */
 struct chain_item {

@@ -384,7 +384,7 @@ static int set_apply(struct chain *c, const struct chain_set *set, struct err *e
         if (o < s->d.n_opts)
             return option_set(s, o, set, err);
     }
-    return option_unknown(c, named, set, err);
+    return set->soft ? 0 : option_unknown(c, named, set, err);
 }
 
 static int default_apply(struct stage *s, unsigned i, struct err *err)

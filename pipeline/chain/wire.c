@@ -52,12 +52,12 @@ int wire_config(struct buf *b, const struct proto_config *head, const struct cha
         wire_str(b, config->items[i].path);
     }
     for (size_t i = 0; i < config->n_sets; i++) {
-        uint32_t item = (uint32_t)config->sets[i].item;
+        uint32_t place[2] = { (uint32_t)config->sets[i].item, config->sets[i].soft != 0 };
         wire_str(b, config->sets[i].stage);
         wire_str(b, config->sets[i].option);
         wire_str(b, config->sets[i].value);
         wire_str(b, config->sets[i].dir);
-        buf_add(b, &item, sizeof item);
+        buf_add(b, place, sizeof place);
     }
     if (b->err)
         return b->err;
@@ -80,17 +80,18 @@ static int take_dup(const unsigned char **at, const unsigned char *end, int may_
 
 static int take_set(const unsigned char **at, const unsigned char *end, struct chain_set *set)
 {
-    uint32_t item;
+    uint32_t place[2]; /* item, soft */
     int rc = take_dup(at, end, 0, &set->stage);
 
     rc = rc ? rc : take_dup(at, end, 0, &set->option);
     rc = rc ? rc : take_dup(at, end, 0, &set->value);
     rc = rc ? rc : take_dup(at, end, 1, &set->dir);
-    if (rc || (size_t)(end - *at) < sizeof item)
+    if (rc || (size_t)(end - *at) < sizeof place)
         return rc ? rc : ERR_CORRUPT;
-    memcpy(&item, *at, sizeof item);
-    *at += sizeof item;
-    set->item = item;
+    memcpy(place, *at, sizeof place);
+    *at += sizeof place;
+    set->item = place[0];
+    set->soft = (int)place[1];
     return 0;
 }
 
