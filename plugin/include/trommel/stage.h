@@ -261,21 +261,34 @@ struct trommel_note {
         trommel_note_ = { 4, 16, TROMMEL_NOTE_STAGE, { 'T', 'R', 'M', 0 }, TROMMEL_ABI_MAJOR,            \
                           TROMMEL_ABI_MINOR, (min_minor), (uint32_t)sizeof(void *) * 8 }
 
-/* A file with one stage (C, or C++20 and later):
- *     TROMMEL_STAGE = { TROMMEL_STAGE_HEAD, .id = "org.example.x", .process = process }; */
-#define TROMMEL_STAGE_HEAD                                                                    \
-    .struct_size = sizeof(trommel_stage), .abi_major = TROMMEL_ABI_MAJOR,                     \
-    .abi_minor = TROMMEL_ABI_MINOR, .port_size = sizeof(trommel_port),                        \
-    .opt_size = sizeof(trommel_opt), .metric_size = sizeof(trommel_metric)
+/* A file with one stage:
+ *     TROMMEL_STAGE = { TROMMEL_STAGE_HEAD, .id = "org.example.x", .process = process };
+ * C++20 wants the fields in their order, so the strides have a name of their own there:
+ *     TROMMEL_STAGE = { TROMMEL_STAGE_HEAD, .id = "org.example.x", TROMMEL_STAGE_SIZES, .process = process };
+ * Older C++ has no designated initialisers: write TROMMEL_STAGE_NOTE(0); and fill the struct in
+ * trommel_stage_entry. */
+#define TROMMEL_STAGE_HEAD_                                                                   \
+    .struct_size = sizeof(trommel_stage), .abi_major = TROMMEL_ABI_MAJOR, .abi_minor = TROMMEL_ABI_MINOR
+#define TROMMEL_STAGE_SIZES                                                                   \
+    .port_size = sizeof(trommel_port), .opt_size = sizeof(trommel_opt), .metric_size = sizeof(trommel_metric)
 #define TROMMEL_COUNT(array) ((uint16_t)(sizeof(array) / sizeof(array)[0]))
+#ifdef __cplusplus /* C++ has no tentative definitions */
+#define TROMMEL_STAGE_HEAD     TROMMEL_STAGE_HEAD_
+#define TROMMEL_STAGE_SAID_    extern __attribute__((visibility("hidden"))) const trommel_stage
+#define TROMMEL_STAGE_DEFINED_ const trommel_stage
+#else
+#define TROMMEL_STAGE_HEAD     TROMMEL_STAGE_HEAD_, TROMMEL_STAGE_SIZES
+#define TROMMEL_STAGE_SAID_    static const trommel_stage
+#define TROMMEL_STAGE_DEFINED_ static const trommel_stage
+#endif
 #define TROMMEL_STAGE                                                                         \
     TROMMEL_STAGE_NOTE(0);                                                                    \
-    static const trommel_stage trommel_stage_;                                                \
+    TROMMEL_STAGE_SAID_ trommel_stage_;                                                       \
     TROMMEL_EXPORT const trommel_stage *trommel_stage_entry(uint32_t host_major, uint32_t index) \
     {                                                                                         \
         return host_major == TROMMEL_ABI_MAJOR && index == 0 ? &trommel_stage_ : NULL;        \
     }                                                                                         \
-    static const trommel_stage trommel_stage_
+    TROMMEL_STAGE_DEFINED_ trommel_stage_
 
 #ifdef __cplusplus
 }
