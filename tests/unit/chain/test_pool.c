@@ -17,6 +17,8 @@
 #include "base/limits.h"
 #include "chain/pool.h"
 
+#include "built.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #else
@@ -82,29 +84,6 @@ static void on_log(void *arg, int level, const char *line)
 }
 
 /* ---- places ---- */
-
-static const char *build_dir(void)
-{
-    static char path[PATH_MAX];
-    ssize_t n;
-
-    if (getenv("TROMMEL_BUILD"))
-        return getenv("TROMMEL_BUILD");
-    n = readlink("/proc/self/exe", path, sizeof path - 1);
-    assert_true(n > 0);
-    path[n] = 0;
-    for (int i = 0; i < 4; i++) /* BUILD/test/unit/chain/test_pool */
-        *strrchr(path, '/') = 0;
-    return path;
-}
-
-static char *built(const char *name)
-{
-    char *path;
-
-    assert_true(asprintf(&path, "%s/%s", build_dir(), name) > 0);
-    return path;
-}
 
 /* Opens a pool over these stages (paths in the build folder, NULL at the end) and options. */
 static int open_pool(struct seen *seen, unsigned workers, const char *const *stages, const char *set,
