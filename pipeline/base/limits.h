@@ -30,6 +30,7 @@
 #define LIMIT_WORKER_BYTES    (1024ull * MIB) /* address space of a worker */
 #define LIMIT_WORKER_QUEUE    16u          /* pages on their way to one worker */
 #define LIMIT_STAGES          64u          /* stages in a chain */
+#define LIMIT_SETS            4096u        /* options that are set for them */
 
 /* the crawl */
 #define LIMIT_BUDGET_BYTES    (256u * MIB) /* credits of all pages between fetch and acknowledgement */

@@ -18,8 +18,6 @@
 #include "chain/chain.h"
 #include "chain/place.h"
 
-enum { SETS_MAX = 4096 };
-
 static const char *const bundled[] = { "layout", "boilerplate", "metadata", "dedupe" };
 
 void chain_config_release(struct chain_config *c)
@@ -65,15 +63,16 @@ static int set_add(struct chain_config *c, struct chain_set *set, struct err *er
 {
     struct chain_set *sets = NULL;
 
-    if (c->n_sets < SETS_MAX && set->stage && set->option && set->value)
+    if (c->n_sets < LIMIT_SETS && set->stage && set->option && set->value)
         sets = realloc(c->sets, (c->n_sets + 1) * sizeof *sets);
     if (!sets) {
         free(set->stage);
         free(set->option);
         free(set->value);
         free(set->dir);
-        return err_set(err, c->n_sets < SETS_MAX ? ERR_NOMEM : ERR_USAGE, "options of stages: %s",
-                       c->n_sets < SETS_MAX ? "out of memory" : "more than 4096 are set");
+        return c->n_sets < LIMIT_SETS
+                   ? err_set(err, ERR_NOMEM, "out of memory")
+                   : err_set(err, ERR_USAGE, "options of stages: more than %u are set", LIMIT_SETS);
     }
     c->sets = sets;
     c->sets[c->n_sets++] = *set;
