@@ -1,0 +1,3 @@
+/* stamp_b: see stamp.h. */
+#define STAMP_ID "stamp-b"
+#include "stamp.h"
