@@ -119,8 +119,10 @@ __attribute__((format(printf, 2, 3))) static int nonsense(struct death *d, const
     return ERR_CORRUPT;
 }
 
-static int ids_take(struct generation *g, const unsigned char *at, const unsigned char *end, uint32_t n)
+static int ids_take(struct generation *g, const unsigned char *at, const unsigned char *end,
+                    const struct proto_ready *r)
 {
+    uint32_t n = r->n_stages;
     char **ids = calloc(n + 1, sizeof *ids);
 
     if (!ids)
@@ -128,8 +130,10 @@ static int ids_take(struct generation *g, const unsigned char *at, const unsigne
     g->stage_ids = ids;
     for (g->n_stages = 0; g->n_stages < n; g->n_stages++) {
         const char *id;
-        if (wire_take(&at, end, &id) || !id || strlen(id) > STAGE_ID_MAX)
+        if (wire_take(&at, end, &id) || !id || strlen(id) > STAGE_ID_MAX ||
+            r->item[g->n_stages] >= g->config.n_items)
             return ERR_CORRUPT;
+        g->stage_items[g->n_stages] = r->item[g->n_stages];
         ids[g->n_stages] = strdup(id);
         if (!ids[g->n_stages])
             return ERR_NOMEM;
@@ -157,7 +161,7 @@ static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, s
                  r.hash, g->hash);
         return ERR_CORRUPT;
     }
-    if (!g->have_chain && ids_take(g, p + sizeof r, p + n, r.n_stages))
+    if (!g->have_chain && ids_take(g, p + sizeof r, p + n, &r))
         return nonsense(d, "it said READY with damaged stage ids");
     memcpy(g->hash, r.hash, sizeof g->hash);
     g->have_chain = 1;

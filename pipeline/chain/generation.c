@@ -238,6 +238,13 @@ const char *pool_gen_stage(const struct pool *p, uint32_t generation, unsigned i
     return g && index < g->n_stages ? g->stage_ids[index] : NULL;
 }
 
+size_t pool_gen_item(const struct pool *p, uint32_t generation, unsigned index)
+{
+    const struct generation *g = generation_find(p, generation);
+
+    return g && index < g->n_stages ? g->stage_items[index] : SIZE_MAX;
+}
+
 /* ---- pages that their generation cannot run ---- */
 
 int orphan_make(struct slot_proc *s, uint32_t want)

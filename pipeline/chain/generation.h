@@ -24,6 +24,7 @@ struct generation {
     unsigned n_slots;
     char hash[33];
     char **stage_ids;
+    uint8_t stage_items[LIMIT_STAGES];
     uint32_t n_stages;
     int have_chain;    /* hash and stage_ids are known */
     struct err broken; /* code: no worker of it can be kept alive */

@@ -125,6 +125,8 @@ int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_st
 const struct chain_config *pool_gen_config(const struct pool *p, uint32_t generation);
 /* The stages' ids, as their tables say; READY at least.  NULL past the last one. */
 const char *pool_gen_stage(const struct pool *p, uint32_t generation, unsigned index);
+/* The item of its configuration that the stage's file is; SIZE_MAX past the last stage. */
+size_t pool_gen_item(const struct pool *p, uint32_t generation, unsigned index);
 /* As pool_submit, but in that generation (READY or LIVE), with a result function of its own.  Does not count in its
  * stats, never falls back, and gives way: at most half of a worker's queue is used for such pages. */
 int pool_submit_to(struct pool *p, uint32_t generation, const struct pool_page *page,

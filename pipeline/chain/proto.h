@@ -69,6 +69,7 @@ struct proto_page {
 struct proto_ready {
     uint32_t n_stages;
     char hash[36];
+    uint8_t item[LIMIT_STAGES]; /* of the configuration, for each stage */
 };
 
 /* REFUSED: this, then the message. */

@@ -235,8 +235,10 @@ static int say_ready(struct worker_state *w)
     int rc;
 
     memcpy(head.hash, w->chain->hash, sizeof w->chain->hash);
-    for (size_t i = 0; i < w->chain->n_stages; i++)
+    for (size_t i = 0; i < w->chain->n_stages; i++) {
         wire_str(&ids, w->chain->stages[i].d.id);
+        head.item[i] = (uint8_t)w->chain->stages[i].item;
+    }
     rc = ids.err ? ids.err : send_frame(PROTO_READY, 0, &head, sizeof head, ids.data, ids.len);
     buf_release(&ids);
     return rc;

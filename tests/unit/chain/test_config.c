@@ -404,6 +404,7 @@ static void a_configuration_changes_on_its_way(void **state)
     (void)state;
     assert_int_equal(read_yaml("chain:\n  - stage: a\n    set: {k: v}\n  - b\n", &c, &err), 0);
     assert_int_equal(chain_config_set(&c, "b.x=y", &err), 0);
+    c.sets[1].soft = 1;
     assert_int_equal(wire_config(&b, &head, &c), 0);
     const unsigned char *p = b.data + sizeof(struct proto_head);
     size_t n = b.len - sizeof(struct proto_head);
@@ -414,6 +415,8 @@ static void a_configuration_changes_on_its_way(void **state)
     assert_int_equal(back.sets[0].item, 1);
     assert_string_equal(back.sets[1].stage, "b");
     assert_null(back.sets[1].dir);
+    assert_int_equal(back.sets[0].soft, 0);
+    assert_int_equal(back.sets[1].soft, 1);
     chain_config_release(&back);
     for (size_t cut = 0; cut < n; cut++)
         assert_true(wire_config_read(p, cut, &got, &back, &err) < 0);

@@ -300,6 +300,32 @@ static void words_of_a_stage_are_lost_or_flood(void **state)
     pool_close(p);
 }
 
+static void a_stage_is_sought_in_another_file(void **state)
+{
+    static const char *const chain[] = { "test/plugin/bad.so", "test/plugin/pair.so", NULL };
+    static const struct {
+        const char *id;
+        size_t item;
+    } want[] = { { "bad", 0 }, { "pair.one", 1 }, { "pair.two", 1 } };
+    struct seen *seen = calloc(1, sizeof *seen);
+    struct pool *p;
+    struct err err = { 0 };
+
+    (void)state;
+    if (open_pool(seen, 1, chain, "pair.two.n=3", &p, &err))
+        fail_msg("%s", err.text);
+    uint32_t live = pool_chain(p).generation;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_string_equal(pool_gen_stage(p, live, i), want[i].id);
+        assert_int_equal(pool_gen_item(p, live, i), want[i].item);
+    }
+    assert_null(pool_gen_stage(p, live, 3));
+    assert_true(pool_gen_item(p, live, 3) == SIZE_MAX);
+    assert_true(pool_gen_item(p, live + 1, 0) == SIZE_MAX);
+    pool_close(p);
+    free(seen);
+}
+
 static void expect_refusal(const char *const *stages, const char *set, int code, const char *part,
                            const char *part2)
 {
@@ -537,6 +563,7 @@ int main(void)
         cmocka_unit_test(one_bad_page_harms_another),
         cmocka_unit_test(a_verdict_is_taken_for_another),
         cmocka_unit_test(words_of_a_stage_are_lost_or_flood),
+        cmocka_unit_test(a_stage_is_sought_in_another_file),
         cmocka_unit_test(a_chain_that_cannot_work_is_opened),
         cmocka_unit_test(pages_behind_a_dead_worker_are_lost),
         cmocka_unit_test(a_worker_killed_from_outside_loses_pages),

@@ -234,6 +234,31 @@ static void options_are_given_wrongly(void **state)
     chain_config_release(&config);
 }
 
+/* An option kept from a stage that was replaced: taken where there is one, else left out; a wrong value is an
+ * error all the same. */
+static void a_kept_option_stops_the_chain(void **state)
+{
+    static const struct {
+        const char *set;
+        int rc;
+    } rows[] = { { "taker.n=4", 0 }, { "taker.nn=4", 0 }, { "maker.n=4", 0 }, { "taker.n=10", ERR_USAGE } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct chain_config config;
+        struct err err = { 0 };
+        int rc;
+        struct chain *c = optioned((const char *const[]){ rows[i].set, "taker.must=x", NULL }, &config, &rc, &err);
+        config.sets[0].soft = 1;
+        rc = chain_options(c, &config, &err);
+        assert_int_equal(rc, rows[i].rc);
+        if (!rc)
+            assert_int_equal(c->stages[0].values[0].val.u.i, i ? 3 : 4);
+        chain_free(c);
+        chain_config_release(&config);
+    }
+}
+
 static void a_wrong_option_passes(void **state)
 {
     static const struct {
@@ -647,6 +672,7 @@ int main(void)
         cmocka_unit_test(a_wrong_order_is_linked),
         cmocka_unit_test(a_table_that_lies_is_taken),
         cmocka_unit_test(options_are_given_wrongly),
+        cmocka_unit_test(a_kept_option_stops_the_chain),
         cmocka_unit_test(a_wrong_option_passes),
         ON_PAGE(values_are_lost),
         ON_PAGE(wrong_values_are_taken),
