@@ -29,6 +29,7 @@
 #define LIMIT_STAGE_MS        1000u
 #define LIMIT_WORKER_BYTES    (1024ull * MIB) /* address space of a worker */
 #define LIMIT_WORKER_QUEUE    16u          /* pages on their way to one worker */
+#define LIMIT_WORKER_GUESTS   8u           /* beside them: pages of golden and shadow runs */
 #define LIMIT_STAGES          64u          /* stages in a chain */
 #define LIMIT_SETS            4096u        /* options that are set for them */
 

@@ -119,23 +119,23 @@ __attribute__((format(printf, 2, 3))) static int nonsense(struct death *d, const
     return ERR_CORRUPT;
 }
 
-static int ids_take(struct generation *g, const unsigned char *at, const unsigned char *end,
-                    const struct proto_ready *r)
+static int stages_take(struct generation *g, const unsigned char *at, const unsigned char *end,
+                       const struct proto_ready *r)
 {
-    uint32_t n = r->n_stages;
-    char **ids = calloc(n + 1, sizeof *ids);
-
-    if (!ids)
+    generation_stages_drop(g);
+    g->stage_ids = calloc(r->n_stages + 1, sizeof *g->stage_ids);
+    g->stage_versions = calloc(r->n_stages + 1, sizeof *g->stage_versions);
+    if (!g->stage_ids || !g->stage_versions)
         return ERR_NOMEM;
-    g->stage_ids = ids;
-    for (g->n_stages = 0; g->n_stages < n; g->n_stages++) {
-        const char *id;
-        if (wire_take(&at, end, &id) || !id || strlen(id) > STAGE_ID_MAX ||
+    for (; g->n_stages < r->n_stages; g->n_stages++) {
+        const char *id, *version;
+        if (wire_take(&at, end, &id) || !id || strlen(id) > STAGE_ID_MAX || wire_take(&at, end, &version) ||
             r->item[g->n_stages] >= g->config.n_items)
             return ERR_CORRUPT;
         g->stage_items[g->n_stages] = r->item[g->n_stages];
-        ids[g->n_stages] = strdup(id);
-        if (!ids[g->n_stages])
+        g->stage_ids[g->n_stages] = strdup(id);
+        g->stage_versions[g->n_stages] = strdup(version ? version : "");
+        if (!g->stage_ids[g->n_stages] || !g->stage_versions[g->n_stages])
             return ERR_NOMEM;
     }
     return 0;
@@ -161,8 +161,8 @@ static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, s
                  r.hash, g->hash);
         return ERR_CORRUPT;
     }
-    if (!g->have_chain && ids_take(g, p + sizeof r, p + n, &r))
-        return nonsense(d, "it said READY with damaged stage ids");
+    if (!g->have_chain && stages_take(g, p + sizeof r, p + n, &r))
+        return nonsense(d, "it said READY with damaged stages");
     memcpy(g->hash, r.hash, sizeof g->hash);
     g->have_chain = 1;
     slot_state_set(s, SLOT_READY);

@@ -39,6 +39,14 @@ static void state_set(struct generation *g, enum pool_gen_state state)
     g->is_told = 0;
 }
 
+/* Whoever asked for it knows it. */
+static void state_set_known(struct generation *g, enum pool_gen_state state)
+{
+    if (g->state != state)
+        state_set(g, state);
+    g->is_told = 1;
+}
+
 /* ---- starting ---- */
 
 /* A free place in the pool's table of slots. */
@@ -89,6 +97,18 @@ static void slots_drop(struct generation *g)
     g->n_slots = 0;
 }
 
+void generation_stages_drop(struct generation *g)
+{
+    for (uint32_t i = 0; g->stage_ids && g->stage_ids[i]; i++)
+        free(g->stage_ids[i]);
+    for (uint32_t i = 0; g->stage_versions && g->stage_versions[i]; i++)
+        free(g->stage_versions[i]);
+    free(g->stage_ids);
+    free(g->stage_versions);
+    g->stage_ids = g->stage_versions = NULL;
+    g->n_stages = 0;
+}
+
 static void generation_free(struct generation *g)
 {
     struct generation **at = &g->pool->gens;
@@ -98,9 +118,7 @@ static void generation_free(struct generation *g)
     if (*at)
         *at = g->next;
     slots_drop(g);
-    for (uint32_t i = 0; i < g->n_stages; i++)
-        free(g->stage_ids[i]);
-    free(g->stage_ids);
+    generation_stages_drop(g);
     chain_config_release(&g->config);
     free(g);
 }
@@ -172,17 +190,15 @@ int pool_gen_live(struct pool *p, uint32_t generation)
 {
     struct generation *g = generation_find(p, generation);
 
-    if (!g || g->broken.code || !generation_runs(g))
+    int is_heir = g && g->state == POOL_GEN_STARTING && p->live && p->live->state == POOL_GEN_FAILED;
+
+    if (!g || g->broken.code || !(generation_runs(g) || is_heir))
         return ERR_ABSENT;
-    if (p->live == g)
-        return 0;
-    if (p->live && p->live->state == POOL_GEN_LIVE) {
-        state_set(p->live, POOL_GEN_READY);
-        p->live->is_told = 1;
-    }
+    if (p->live && p->live != g && p->live->state == POOL_GEN_LIVE)
+        state_set_known(p->live, POOL_GEN_READY);
     p->live = g;
-    state_set(g, POOL_GEN_LIVE);
-    g->is_told = 1;
+    if (!is_heir) /* else when it is READY */
+        state_set_known(g, POOL_GEN_LIVE);
     return 0;
 }
 
@@ -236,6 +252,13 @@ const char *pool_gen_stage(const struct pool *p, uint32_t generation, unsigned i
     const struct generation *g = generation_find(p, generation);
 
     return g && index < g->n_stages ? g->stage_ids[index] : NULL;
+}
+
+const char *pool_gen_version(const struct pool *p, uint32_t generation, unsigned index)
+{
+    const struct generation *g = generation_find(p, generation);
+
+    return g && index < g->n_stages ? g->stage_versions[index] : NULL;
 }
 
 size_t pool_gen_item(const struct pool *p, uint32_t generation, unsigned index)
@@ -374,6 +397,8 @@ void generations_turn(struct pool *p)
     for (struct generation *g = p->gens; g; g = g->next) { /* new ones come in front: seen in the next turn */
         state_turn(g);
         tell(g);
+        if (g == p->live && g->state == POOL_GEN_READY) /* the heir of one that failed */
+            state_set_known(g, POOL_GEN_LIVE);
     }
     for (struct generation *g = p->gens, *next; g; g = next) {
         next = g->next;

@@ -23,7 +23,7 @@ struct generation {
     struct slot_proc **slots;
     unsigned n_slots;
     char hash[33];
-    char **stage_ids;
+    char **stage_ids, **stage_versions;
     uint8_t stage_items[LIMIT_STAGES];
     uint32_t n_stages;
     int have_chain;    /* hash and stage_ids are known */
@@ -73,6 +73,7 @@ void orphans_place(struct pool *p);
 /* The oldest page of the slot becomes an orphan; want: the generation that is to run it. */
 int orphan_make(struct slot_proc *s, uint32_t want);
 void generations_free(struct pool *p);
+void generation_stages_drop(struct generation *g); /* what is known of its chain */
 /* All of it has been told, with nothing left to run: nothing more is to be started for it. */
 int generation_is_over(const struct generation *g);
 

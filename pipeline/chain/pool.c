@@ -105,6 +105,7 @@ static int pool_init(struct pool *p, const struct pool_options *opt, struct err 
     least = p->opt.page_ms < p->opt.stage_ms ? p->opt.page_ms : p->opt.stage_ms;
     p->tick_ms = least / 8 < 5 ? 5 : least / 8 > 100 ? 100 : least / 8;
     p->next_seq = 1;
+    p->last_generation = opt->first_generation ? opt->first_generation - 1 : 0;
     p->epfd = epoll_create1(EPOLL_CLOEXEC);
     p->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (p->epfd < 0 || p->timer < 0 || epoll_ctl(p->epfd, EPOLL_CTL_ADD, p->timer, &e))
@@ -160,9 +161,9 @@ void pool_close(struct pool *p)
 
 /* ---- pages ---- */
 
-static int takes_pages(const struct slot_proc *s)
+static int takes_pages(const struct slot_proc *s, int is_guest)
 {
-    return s->n_flights < LIMIT_WORKER_QUEUE && (s->state != SLOT_DOWN || !s->failures);
+    return slot_has_place(s, is_guest) && (s->state != SLOT_DOWN || !s->failures);
 }
 
 /* A page counts at least 4 KiB; workers that run come first. */
@@ -175,8 +176,7 @@ struct slot_proc *pool_slot(struct generation *g, size_t bytes, int is_guest)
         struct slot_proc *s = g->slots[i];
         size_t load =
             s->flight_bytes + s->n_flights * 4 * KIB + (s->state == SLOT_READY ? 0 : PROTO_RING_BYTES);
-        if (!takes_pages(s) || s->flight_bytes + bytes > PROTO_RING_BYTES ||
-            (is_guest && s->n_guests >= LIMIT_WORKER_QUEUE / 2) || (best && load >= best_load))
+        if (!takes_pages(s, is_guest) || s->flight_bytes + bytes > PROTO_RING_BYTES || (best && load >= best_load))
             continue;
         best = s;
         best_load = load;
@@ -245,8 +245,8 @@ size_t pool_room(const struct pool *p)
     size_t room = 0;
 
     for (unsigned i = 0; i < g->n_slots; i++)
-        if (takes_pages(g->slots[i]))
-            room += LIMIT_WORKER_QUEUE - g->slots[i]->n_flights;
+        if (takes_pages(g->slots[i], 0))
+            room += LIMIT_WORKER_QUEUE - (g->slots[i]->n_flights - g->slots[i]->n_guests);
     return room;
 }
 

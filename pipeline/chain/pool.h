@@ -39,6 +39,7 @@ struct pool_options {
     uint32_t page_ms, stage_ms;
     uint64_t worker_bytes; /* address space */
     unsigned flags;        /* POOL_GEN_* of the first generation */
+    uint32_t first_generation; /* its number; 0: 1.  Those that follow have the numbers above it */
     /* Called from pool_dispatch for every page handed in, once.  r and all in it die on return. */
     void (*on_result)(void *arg, void *user, const struct pool_result *r);
     void *arg;
@@ -112,7 +113,8 @@ struct pool_gen_stats {
 /* Starts another generation.  Takes *config.  on_generation follows: READY or FAILED. */
 int pool_gen_start(struct pool *p, struct chain_config *config, const struct pool_gen_options *opt,
                    uint32_t *ret_generation, struct err *err);
-/* New pages go to it from now on; the one that was live becomes READY.  It must be READY. */
+/* New pages go to it from now on; the one that was live becomes READY.  It must be READY; where the live one has
+ * FAILED, it may be STARTING still: pages wait for its workers then. */
 int pool_gen_live(struct pool *p, uint32_t generation);
 /* It finishes what it holds; then GONE is told.  Not for the live one. */
 void pool_gen_end(struct pool *p, uint32_t generation);
@@ -125,10 +127,11 @@ int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_st
 const struct chain_config *pool_gen_config(const struct pool *p, uint32_t generation);
 /* The stages' ids, as their tables say; READY at least.  NULL past the last one. */
 const char *pool_gen_stage(const struct pool *p, uint32_t generation, unsigned index);
+const char *pool_gen_version(const struct pool *p, uint32_t generation, unsigned index); /* of that stage */
 /* The item of its configuration that the stage's file is; SIZE_MAX past the last stage. */
 size_t pool_gen_item(const struct pool *p, uint32_t generation, unsigned index);
 /* As pool_submit, but in that generation (READY or LIVE), with a result function of its own.  Does not count in its
- * stats, never falls back, and gives way: at most half of a worker's queue is used for such pages. */
+ * stats, never falls back, and there are at most LIMIT_WORKER_GUESTS of them at a worker. */
 int pool_submit_to(struct pool *p, uint32_t generation, const struct pool_page *page,
                    void (*on_result)(void *arg, void *user, const struct pool_result *r), void *arg, void *user);
 

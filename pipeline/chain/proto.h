@@ -65,7 +65,7 @@ struct proto_page {
     uint32_t str_n[PAGE_STRS];
 };
 
-/* READY: this, then the stages' ids as strings. */
+/* READY: this, then each stage's id and version as strings. */
 struct proto_ready {
     uint32_t n_stages;
     char hash[36];

@@ -74,7 +74,7 @@ int page_ring_take(struct ring *r, size_t n, uint32_t *ret_off)
     size_t at = 0;
     unsigned i = 0;
 
-    if (n > r->bytes || r->n_places == LIMIT_WORKER_QUEUE)
+    if (n > r->bytes || r->n_places == sizeof r->places / sizeof r->places[0])
         return ERR_FULL;
     n = (n + 63) & ~(size_t)63;
     while (i < r->n_places && r->places[i].off - at < n) {

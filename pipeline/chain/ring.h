@@ -17,7 +17,7 @@ struct ring {
     int fd; /* opened for reading only: what the worker gets */
     unsigned char *map;
     size_t bytes;
-    struct ring_place places[LIMIT_WORKER_QUEUE]; /* by offset */
+    struct ring_place places[LIMIT_WORKER_QUEUE + LIMIT_WORKER_GUESTS]; /* by offset */
     unsigned n_places;
 };
 

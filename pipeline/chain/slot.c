@@ -136,7 +136,7 @@ static unsigned char *flight_add(struct slot_proc *s, const struct flight *f, si
     struct flight *to = &s->flights[s->n_flights];
     uint32_t off;
 
-    if (s->n_flights == LIMIT_WORKER_QUEUE || page_ring_take(&s->ring, n, &off))
+    if (!slot_has_place(s, f->guest_fn != NULL) || page_ring_take(&s->ring, n, &off))
         return NULL;
     *to = *f;
     to->off = off;

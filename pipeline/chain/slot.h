@@ -67,7 +67,7 @@ struct slot_proc {
     struct ring ring;
     volatile struct crumb *crumb;
     int crumb_fd;
-    struct flight flights[LIMIT_WORKER_QUEUE];
+    struct flight flights[LIMIT_WORKER_QUEUE + LIMIT_WORKER_GUESTS];
     unsigned n_flights, n_sent; /* the oldest first; sent to this process */
     unsigned n_guests;
     size_t flight_bytes;
@@ -87,6 +87,12 @@ struct death {
     const char *reason; /* "crash" "timeout" "out_of_memory" "protocol" */
     char message[300];
 };
+
+/* Is there a place for one more of its kind?  Guests have places of their own: neither kind waits for the other. */
+static inline int slot_has_place(const struct slot_proc *s, int is_guest)
+{
+    return is_guest ? s->n_guests < LIMIT_WORKER_GUESTS : s->n_flights - s->n_guests < LIMIT_WORKER_QUEUE;
+}
 
 /* slot.c */
 int slot_init(struct slot_proc *s, struct generation *g, unsigned index);

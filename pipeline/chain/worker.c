@@ -232,11 +232,14 @@ static int say_ready(struct worker_state *w)
 {
     struct proto_ready head = { .n_stages = (uint32_t)w->chain->n_stages };
     struct buf ids = BUF_INIT(PROTO_READY_MAX);
+    char version[64];
     int rc;
 
     memcpy(head.hash, w->chain->hash, sizeof w->chain->hash);
     for (size_t i = 0; i < w->chain->n_stages; i++) {
+        snprintf(version, sizeof version, "%s", w->chain->stages[i].d.version ? w->chain->stages[i].d.version : "");
         wire_str(&ids, w->chain->stages[i].d.id);
+        wire_str(&ids, version);
         head.item[i] = (uint8_t)w->chain->stages[i].item;
     }
     rc = ids.err ? ids.err : send_frame(PROTO_READY, 0, &head, sizeof head, ids.data, ids.len);
