@@ -1,8 +1,10 @@
 /* blame: a worker has died, or must: whose page does it cost, and what comes next; see slot.h.
  *
- * The page at the front was being worked on.  If the process had served other pages before, one of those
- * may have hurt it: the page gets a second chance, as the first of the replacement.  A page that kills a
- * fresh process, or runs over its time, is quarantined with a record made here. */
+ * The page at the front was being worked on, but what killed the process may have been done by a page before
+ * it, or by somebody outside: it is tried once more, as the first of a fresh process, and is quarantined if
+ * that dies too, with a record made here: stage, reason, signal, and the calls it was in (crash.h).  Not
+ * tried again: a page over its time, which would take as long once more, and one that brings a fresh process
+ * to its limit of memory. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,10 +14,15 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chain/crash.h"
 #include "chain/generation.h"
 #include "chain/run.h"
 
-enum { DEATHS_MAX = 3, DIE_WAIT_MS = 200, BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 10000, FAILURES_MAX = 8 };
+enum {
+    DEATHS_AT_IT = 2,     /* of workers that had begun with a page */
+    DEATHS_BEFORE_IT = 3, /* of those that say they had not */
+};
+enum { DIE_WAIT_MS = 200, BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 10000, FAILURES_MAX = 8 };
 
 /* ---- what happened ---- */
 
@@ -27,10 +34,25 @@ static int ends_itself(const struct slot_proc *s)
     return s->child.pidfd < 0 || poll(&p, 1, DIE_WAIT_MS) == 1;
 }
 
+/* What it left in the memory of its crumb; of a process that ended by itself. */
+static void trace_read(const struct slot_proc *s, int signal, struct crash_trace *ret)
+{
+    const struct chain_config *c = &s->gen->config;
+    const char *paths[LIMIT_STAGES + 1];
+    size_t n = 0;
+
+    while (n < c->n_items && n < LIMIT_STAGES) {
+        paths[n] = c->items[n].path;
+        n++;
+    }
+    paths[n] = s->pool->worker_path;
+    crash_read((const volatile char *)s->crumb + PROTO_CRASH_AT, signal, paths, n + 1, n, ret);
+}
+
 static void say_how(const struct slot_proc *s, const struct child_end *end, int by_itself, struct death *d)
 {
     uint64_t most = s->pool->opt.worker_bytes;
-    int signal = end->signal;
+    int signal = end->signal, is_placed = d->trace->at < d->trace->n;
 
     d->reason = "crash";
     if (!end->known)
@@ -42,8 +64,8 @@ static void say_how(const struct slot_proc *s, const struct child_end *end, int 
         snprintf(d->message, sizeof d->message,
                  "the worker was killed from outside (by the kernel for want of memory?)");
     else if (signal)
-        snprintf(d->message, sizeof d->message, "the worker died of signal %d (%s)", signal,
-                 strsignal(signal));
+        snprintf(d->message, sizeof d->message, "the worker died of signal %d (%s)%s%s", signal,
+                 strsignal(signal), is_placed ? " in " : "", is_placed ? d->trace->lines[d->trace->at] : "");
     else
         snprintf(d->message, sizeof d->message, "the worker exited with status %d", end->status);
     if ((signal == SIGKILL && by_itself) || (signal && most && end->peak_bytes >= most / 4 * 3)) {
@@ -60,12 +82,18 @@ static void say_how(const struct slot_proc *s, const struct child_end *end, int 
 static int record_make(const struct slot_proc *s, const struct flight *f, const char *stage,
                        const struct death *d, int signal, struct buf *ret)
 {
-    struct record_error e = {
-        { stage, strlen(stage) }, { d->reason, strlen(d->reason) }, { d->message, strlen(d->message) }, signal
-    };
+    const char *calls[CRASH_FRAMES];
+    struct record_error e = { .stage = { stage, strlen(stage) },
+                              .reason = { d->reason, strlen(d->reason) },
+                              .message = { d->message, strlen(d->message) },
+                              .signal = signal,
+                              .backtrace = calls,
+                              .n_backtrace = d->trace ? d->trace->n : 0 };
     struct pool_page page;
     uint32_t n_fields = 0;
 
+    for (size_t i = 0; i < e.n_backtrace; i++)
+        calls[i] = d->trace->lines[i];
     slot_page(s, f, &page);
     page.head.outcome = OUTCOME_QUARANTINED;
     page.head.reason = e.reason;
@@ -95,7 +123,8 @@ void slot_quarantine(struct slot_proc *s, const char *stage, const struct death 
 }
 
 /* Is the page at the front to blame?  Otherwise it is tried again. */
-static int is_guilty(struct slot_proc *s, const struct death *d, const struct crumb *c, uint64_t served)
+static int is_guilty(struct slot_proc *s, const struct death *d, const struct crumb *c, uint64_t served,
+                     int signal)
 {
     struct flight *f = &s->flights[0];
 
@@ -103,8 +132,10 @@ static int is_guilty(struct slot_proc *s, const struct death *d, const struct cr
         return 1;
     f->deaths++;
     if (c->seq != f->seq || c->phase < CRUMB_PARSE)
-        return f->deaths >= DEATHS_MAX; /* it says that it had not begun with it */
-    return served == 0 || f->deaths >= DEATHS_MAX;
+        return f->deaths >= DEATHS_BEFORE_IT;
+    if (!strcmp(d->reason, "out_of_memory") && signal != SIGKILL && !served)
+        return 1; /* at its own limit: SIGKILL may be anybody's */
+    return f->deaths >= DEATHS_AT_IT;
 }
 
 /* ---- what comes next ---- */
@@ -180,7 +211,7 @@ static void page_judge(struct slot_proc *s, const struct death *d, const struct 
         g->crashes++;
         snprintf(g->crash_stage, sizeof g->crash_stage, "%.64s", stage);
     }
-    if (!is_guilty(s, d, c, served))
+    if (!is_guilty(s, d, c, served, signal))
         return;
     if (!f->guest_fn && g->behind && !f->has_fallen && !orphan_make(s, g->behind))
         g->fallbacks++;
@@ -194,10 +225,13 @@ void slot_died(struct slot_proc *s, struct death *d)
     enum slot_state was = s->state;
     uint64_t served = s->served;
     int by_itself = !d->reason && ends_itself(s), was_fatal = s->says_fatal;
+    struct crash_trace trace = { 0 };
     struct child_end end;
 
     slot_read_log(s);
     end = child_end(&s->child);
+    trace_read(s, by_itself ? end.signal : 0, &trace);
+    d->trace = &trace;
     s->pool->dead_cpu_us += end.cpu_us;
     slot_state_set(s, SLOT_DOWN);
     if (!d->reason)
@@ -213,4 +247,5 @@ void slot_died(struct slot_proc *s, struct death *d)
     if (s->failures > 1)
         pages_move(s);
     judge_generation(s->gen, d);
+    d->trace = NULL; /* it ends here */
 }

@@ -4,14 +4,12 @@
  * What a good note cannot promise (that the code does what it says) is the sandbox's business. */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <trommel/sink.h>
-#include <unistd.h>
 
 #include "chain/chain.h"
+#include "chain/elf_file.h"
 
 enum { PHDRS_MAX = 256, NOTE_SEGMENT_MAX = 64 * 1024, NOTES_MAX = 64 };
 
@@ -24,37 +22,19 @@ enum { PHDRS_MAX = 256, NOTE_SEGMENT_MAX = 64 * 1024, NOTES_MAX = 64 };
 #else
 #error "add this machine's ELF number"
 #endif
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define OWN_DATA ELFDATA2LSB
-#else
-#define OWN_DATA ELFDATA2MSB
-#endif
 
 struct judge {
     const char *path;
-    int fd;
-    uint64_t size;
+    struct elf_file file;
     uint32_t type; /* wanted */
     struct trommel_note note;
     int found, other; /* the wanted note; one of ours of another type */
     struct err *err;
 };
 
-static int read_at(struct judge *j, void *to, size_t n, uint64_t at)
+static int read_at(const struct judge *j, void *to, size_t n, uint64_t at)
 {
-    if (at > j->size || n > j->size - at)
-        return ERR_INVALID;
-    while (n) {
-        ssize_t got = pread(j->fd, to, n, (off_t)at);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return ERR_INVALID;
-        to = (char *)to + got;
-        n -= (size_t)got;
-        at += (uint64_t)got;
-    }
-    return 0;
+    return elf_file_read(&j->file, to, n, at);
 }
 
 static const char *what(uint32_t type)
@@ -96,10 +76,10 @@ static int judge_header(struct judge *j, Elf64_Ehdr *eh)
                        : eh->e_ident[EI_CLASS] == ELFCLASS64 ? "64-bit"
                                                              : "invalid",
                        (unsigned)sizeof(void *) * 8);
-    if (eh->e_ident[EI_DATA] != OWN_DATA)
+    if (eh->e_ident[EI_DATA] != ELF_OWN_DATA)
         return err_set(j->err, ERR_REFUSED,
                        "%s: ELF byte order is %u, this program's is %u: build it for this machine", j->path,
-                       eh->e_ident[EI_DATA], OWN_DATA);
+                       eh->e_ident[EI_DATA], ELF_OWN_DATA);
     if (read_at(j, eh, sizeof *eh, 0))
         return err_set(j->err, ERR_REFUSED, "%s: cut off within its ELF header: build it again", j->path);
     if (eh->e_machine != OWN_MACHINE)
@@ -164,7 +144,7 @@ static int find_note(struct judge *j, const Elf64_Ehdr *eh)
     Elf64_Phdr ph;
 
     for (unsigned i = 0; i < eh->e_phnum && !j->found; i++) {
-        if (eh->e_phoff > j->size || read_at(j, &ph, sizeof ph, eh->e_phoff + (uint64_t)i * sizeof ph))
+        if (eh->e_phoff > j->file.size || read_at(j, &ph, sizeof ph, eh->e_phoff + (uint64_t)i * sizeof ph))
             return err_set(j->err, ERR_REFUSED, "%s: cut off within its ELF program headers: build it again",
                            j->path);
         if (ph.p_type != PT_NOTE || ph.p_filesz > sizeof segment)
@@ -212,24 +192,20 @@ static int judge_versions(struct judge *j)
 int note_judge(const char *path, uint32_t type, struct trommel_note *ret, struct err *err)
 {
     struct judge j = { .path = path, .type = type, .err = err };
-    struct stat st;
     Elf64_Ehdr eh;
     int rc;
 
-    j.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (j.fd < 0)
+    rc = elf_file_open(&j.file, path);
+    if (rc == ERR_ABSENT)
         return err_set(err, ERR_ABSENT, "%s: cannot be opened: %s", path, strerror(errno));
-    if (fstat(j.fd, &st) || !S_ISREG(st.st_mode)) {
-        close(j.fd);
+    if (rc)
         return err_set(err, ERR_REFUSED, "%s: not a file: name the .so itself", path);
-    }
-    j.size = (uint64_t)st.st_size;
     rc = judge_header(&j, &eh);
     if (!rc)
         rc = find_note(&j, &eh);
     if (!rc)
         rc = judge_versions(&j);
-    close(j.fd);
+    elf_file_close(&j.file);
     if (!rc && ret)
         *ret = j.note;
     return rc;

@@ -4,8 +4,9 @@
  * pages are on their way to it.  Bodies go through shared memory that the worker can only read; records
  * come back through a socket, so what was sent cannot be changed afterwards; only a breadcrumb (page,
  * stage, since when) lies in memory that the worker can write, and it is copied before it is believed.
- * A worker that crashes, overruns its budget or sends nonsense costs the page it was at; pages behind
- * that one go to another worker; it is replaced (at once, then 10 ms doubling to 10 s).
+ * A worker that crashes, overruns its budget or sends nonsense costs the page it was at (tried once more in
+ * another worker, unless it was over its time); pages behind that one go to another worker; it is replaced (at
+ * once, then 10 ms doubling to 10 s).
  *
  * Not bound to an event loop: watch pool_fd for reading and call pool_dispatch.  No signal handlers.
  * One thread. */
@@ -66,6 +67,7 @@ struct pool_result {
     int retry;          /* the stage asked for the page to be tried again later */
     uint64_t cpu_us;
     uint32_t generation; /* in which the page ran */
+    const struct pool_page *page; /* quarantined: the page as it was handed in; else NULL, and if memory is out */
 };
 
 /* Starts the workers and waits until each has loaded and linked its chain; a chain that does not link or

@@ -89,7 +89,10 @@ struct proto_result {
     uint64_t cpu_us;
 };
 
-/* Where the worker is: in memory it can write, so a hint, copied before it is used. */
+/* Where the worker is: in memory it can write, so a hint, copied before it is used.  Behind it, in the same
+ * memory, lies what it leaves when it crashes (crash.h). */
+#define PROTO_CRUMB_BYTES 4096u
+#define PROTO_CRASH_AT    64u
 enum {
     CRUMB_START,
     CRUMB_LOAD,
@@ -103,6 +106,7 @@ enum {
 };
 struct crumb {
     uint64_t seq;
-    uint32_t phase, index;
+    uint32_t phase, index; /* index: of the stage, or of the chain's item while it is loaded */
+    uint32_t generation, rsv;
 };
 #endif

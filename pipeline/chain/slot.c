@@ -43,7 +43,7 @@ int slot_init(struct slot_proc *s, struct generation *g, unsigned index)
     s->log = (struct log_bucket){ clock_mono_ms(), 200, 0 };
     if (page_ring_init(&s->ring, PROTO_RING_BYTES))
         return ERR_IO;
-    s->crumb = shared_map("trommel-crumb", 4096, 0, &s->crumb_fd);
+    s->crumb = shared_map("trommel-crumb", PROTO_CRUMB_BYTES, 0, &s->crumb_fd);
     return s->crumb ? 0 : ERR_IO;
 }
 
@@ -51,7 +51,7 @@ void slot_release(struct slot_proc *s)
 {
     child_end(&s->child);
     if (s->crumb)
-        munmap((void *)(uintptr_t)s->crumb, 4096);
+        munmap((void *)(uintptr_t)s->crumb, PROTO_CRUMB_BYTES);
     if (s->crumb_fd >= 0)
         close(s->crumb_fd);
     page_ring_release(&s->ring);
@@ -77,7 +77,7 @@ int slot_start(struct slot_proc *s, struct err *err)
     struct pool *p = s->pool;
     int rc;
 
-    memset((void *)(uintptr_t)s->crumb, 0, sizeof *s->crumb);
+    memset((void *)(uintptr_t)s->crumb, 0, PROTO_CRUMB_BYTES);
     buf_clear(&s->in);
     buf_clear(&s->out);
     buf_clear(&s->log_line);
@@ -178,9 +178,8 @@ int slot_put_bytes(struct slot_proc *s, const unsigned char *bytes, const struct
 }
 
 /* Only the host ever wrote these bytes: no need to check them again. */
-void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_page *ret)
+static void page_at(const unsigned char *at, struct pool_page *ret)
 {
-    const unsigned char *at = s->ring.map + f->off;
     struct proto_page head;
 
     memcpy(&head, at, sizeof head);
@@ -199,6 +198,11 @@ void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_pa
         *strs[i] = (trommel_str){ (const char *)at, head.str_n[i] };
         at += head.str_n[i];
     }
+}
+
+void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_page *ret)
+{
+    page_at(s->ring.map + f->off, ret);
 }
 
 void slot_flight_end(struct slot_proc *s)
@@ -225,22 +229,39 @@ int slot_move(struct slot_proc *from, struct slot_proc *to)
     return 0;
 }
 
-/* The page is counted where it ran; a guest's is nobody's. */
-void slot_result(struct slot_proc *s, const struct pool_result *r)
+static void result_give(struct slot_proc *s, const struct flight *f, const struct pool_result *r)
 {
-    const struct flight f = s->flights[0];
     struct generation *g = s->gen;
 
     slot_flight_end(s);
     s->pool->results++;
-    if (f.guest_fn) {
-        f.guest_fn(f.guest_arg, f.user, r);
+    if (f->guest_fn) {
+        f->guest_fn(f->guest_arg, f->user, r);
         return;
     }
-    g->pages++;
+    g->pages++; /* counted where it ran; a guest's is nobody's */
     g->errors += r->outcome == OUTCOME_QUARANTINED;
     g->cpu_us += r->cpu_us;
-    s->pool->opt.on_result(s->pool->opt.arg, f.user, r);
+    s->pool->opt.on_result(s->pool->opt.arg, f->user, r);
+}
+
+/* A page that failed is handed back with its result, as a copy: who gets it may put others into its place. */
+void slot_result(struct slot_proc *s, const struct pool_result *r)
+{
+    const struct flight f = s->flights[0];
+    unsigned char *copy = r->outcome == OUTCOME_QUARANTINED ? malloc(f.n) : NULL;
+    struct pool_result with_page = *r;
+    struct pool_page page;
+
+    if (!copy) {
+        result_give(s, &f, r);
+        return;
+    }
+    memcpy(copy, s->ring.map + f.off, f.n);
+    page_at(copy, &page);
+    with_page.page = &page;
+    result_give(s, &f, &with_page);
+    free(copy);
 }
 
 void slot_close_end(struct slot_proc *s)
@@ -302,7 +323,7 @@ void slot_flush(struct slot_proc *s)
 
 struct crumb slot_crumb(const struct slot_proc *s)
 {
-    struct crumb c = { s->crumb->seq, s->crumb->phase, s->crumb->index };
+    struct crumb c = { s->crumb->seq, s->crumb->phase, s->crumb->index, s->crumb->generation, 0 };
 
     if (c.phase >= CRUMB_PHASES)
         c.phase = CRUMB_IDLE;

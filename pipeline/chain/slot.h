@@ -31,6 +31,7 @@ enum slot_state {
 enum { EV_SOCK, EV_PID, EV_LOG }; /* what an event is of */
 enum { STAGE_NAME_BYTES = 65 };   /* an id and its NUL */
 
+struct crash_trace;
 struct pool;
 struct generation;
 
@@ -86,6 +87,7 @@ struct slot_proc {
 struct death {
     const char *reason; /* "crash" "timeout" "out_of_memory" "protocol" */
     char message[300];
+    const struct crash_trace *trace; /* where it was; NULL or empty: not known */
 };
 
 /* Is there a place for one more of its kind?  Guests have places of their own: neither kind waits for the other. */

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "chain/crash.h"
 #include "chain/run.h"
 #include "chain/wire.h"
 
@@ -150,13 +151,14 @@ static int prepare(struct worker_state *w)
     die_with_host();
     setrlimit(RLIMIT_CORE, &none);
     ring = mmap(NULL, PROTO_RING_BYTES, PROT_READ, MAP_SHARED, PROTO_FD_RING, 0);
-    crumb = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, PROTO_FD_CRUMB, 0);
+    crumb = mmap(NULL, PROTO_CRUMB_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, PROTO_FD_CRUMB, 0);
     if (ring == MAP_FAILED || crumb == MAP_FAILED)
         return ERR_IO;
     close(PROTO_FD_RING);
     close(PROTO_FD_CRUMB);
     w->ring = ring;
     w->crumb = crumb;
+    crash_install((struct crash_report *)((char *)crumb + PROTO_CRASH_AT)); /* without it, crashes have no trace */
     buf_init(&w->in, PROTO_CONFIG_MAX + 64 * KIB);
     w->log_ms = clock_mono_ms();
     w->log_tokens = LOG_BURST;
@@ -258,6 +260,7 @@ static int start(struct worker_state *w)
         return rc ? rc : ERR_CORRUPT;
     rc = wire_config_read(w->in.data + sizeof h, h.n, &w->head, &w->config, &err);
     buf_consume(&w->in, sizeof h + h.n);
+    w->crumb->generation = w->head.generation;
     rc = rc ? rc : make_chain(w, &err);
     if (!rc)
         return say_ready(w);

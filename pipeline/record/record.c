@@ -115,7 +115,7 @@ void record_put_error(struct buf *b, const struct record_error *e, uint32_t *n_f
     uint32_t n = 0;
 
     mp_cstr(b, "error");
-    mp_map(b, e->signal ? 4 : 3);
+    mp_map(b, 3 + (e->signal != 0) + (e->n_backtrace != 0));
     field_str(b, "stage", e->stage, &n);
     field_str(b, "reason", e->reason, &n);
     field_str(b, "message", e->message, &n);
@@ -123,6 +123,12 @@ void record_put_error(struct buf *b, const struct record_error *e, uint32_t *n_f
         mp_cstr(b, "signal");
         mp_int(b, e->signal);
     }
+    if (e->n_backtrace) {
+        mp_cstr(b, "backtrace");
+        mp_array(b, (uint32_t)e->n_backtrace);
+    }
+    for (size_t i = 0; i < e->n_backtrace; i++)
+        mp_cstr(b, e->backtrace[i]);
     ++*n_fields;
 }
 

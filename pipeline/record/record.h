@@ -56,6 +56,8 @@ struct record_head {
 struct record_error { /* `error` on quarantined pages */
     trommel_str stage, reason, message;
     int signal; /* 0: none */
+    const char *const *backtrace; /* the innermost call first */
+    size_t n_backtrace;
 };
 /* Begins a record in the empty buffer b: outer map and head fields.  *n_fields counts what is written. */
 void record_begin(struct buf *b, const struct record_head *h, uint32_t *n_fields);

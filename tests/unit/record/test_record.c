@@ -223,7 +223,10 @@ static void test_head_is_a_valid_record(void **state)
 static void test_manifest_id_and_error(void **state)
 {
     struct record_head h = head();
-    struct record_error e = { { "layout", 6 }, { "crashed", 7 }, { "signal 11", 9 }, 11 };
+    const char *calls[] = { "price.so!amount_of+0x1c", "price.so+0x1139" };
+    struct record_error e = {
+        { "layout", 6 }, { "crashed", 7 }, { "signal 11", 9 }, .signal = 11, .backtrace = calls, .n_backtrace = 2
+    };
     struct err err = { 0 };
     struct mp_value v;
     struct buf b;
@@ -238,6 +241,8 @@ static void test_manifest_id_and_error(void **state)
     assert_int_equal(record_check(b.data, b.len, &err), 0);
     assert_int_equal(record_get(b.data, b.len, "error.signal", &v), 0);
     assert_true(v.u.u == 11);
+    assert_int_equal(record_get(b.data, b.len, "error.backtrace", &v), 0);
+    assert_true(v.type == MP_ARRAY && v.u.n == 2);
     assert_memory_equal(record_get_str(b.data, b.len, "id").p, "page-1", 6);
     assert_memory_equal(record_get_str(b.data, b.len, "error.stage").p, "layout", 6);
     buf_release(&b);
