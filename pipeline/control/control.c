@@ -19,6 +19,7 @@
 #include "base/utf8.h"
 #include "control/listen.h"
 
+#define FORM (JSON_COMPACT | JSON_REAL_PRECISION(9))
 enum {
     READ_BYTES = 16384,
     PROGRESS_BYTES = 65536, /* unread by the client: further lines of progress are left out */
@@ -131,11 +132,11 @@ static void on_written(uv_write_t *req, int status)
 static void client_say(struct client *c, json_t *o)
 {
     struct line *line = calloc(1, sizeof *line);
-    size_t n = json_dumpb(o, NULL, 0, JSON_COMPACT);
+    size_t n = json_dumpb(o, NULL, 0, FORM);
 
     if (!line || !(line->text = malloc(n + 1)))
         abort();
-    json_dumpb(o, line->text, n, JSON_COMPACT);
+    json_dumpb(o, line->text, n, FORM);
     json_decref(o);
     line->text[n] = '\n';
     line->client = c;
@@ -152,9 +153,10 @@ static void client_say(struct client *c, json_t *o)
         uv_timer_start(&c->timer, on_timer, c->control->opt.idle_ms, 0);
 }
 
-/* Text for JSON: what is no UTF-8 (a path of another age, a message that was cut) becomes '?'. */
-static json_t *text_json(const char *text)
+json_t *control_text(const char *text)
 {
+    if (!text)
+        return json_null();
     char *copy = strdup(text);
     size_t n = strlen(text), at = 0;
 
@@ -173,7 +175,7 @@ static json_t *failure(const struct err *why, json_t *detail)
     json_t *error = json_object(), *o = json_object();
 
     json_object_set_new(error, "code", json_string(err_name(why->code)));
-    json_object_set_new(error, "text", text_json(why->text));
+    json_object_set_new(error, "text", control_text(why->text));
     if (detail)
         json_object_update_missing(error, detail);
     json_decref(detail);
@@ -210,7 +212,7 @@ static void call_end(struct control_call *call, json_t *answer)
         return;
     }
     c->call = NULL;
-    if (json_dumpb(answer, NULL, 0, JSON_COMPACT) > CONTROL_ANSWER_BYTES) {
+    if (json_dumpb(answer, NULL, 0, FORM) > CONTROL_ANSWER_BYTES) {
         json_decref(answer);
         answer = failure(&(struct err){ ERR_LIMIT, "the answer is too long to be sent" }, NULL);
     }
@@ -239,7 +241,7 @@ void control_progress(struct control_call *call, const char *text)
     if (!c || uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) > PROGRESS_BYTES)
         return;
     json_t *o = json_object();
-    json_object_set_new(o, "progress", text_json(text));
+    json_object_set_new(o, "progress", control_text(text));
     client_say(c, o);
 }
 

@@ -55,6 +55,8 @@ void control_answer(struct control_call *call, json_t *result);
 void control_fail(struct control_call *call, const struct err *why, json_t *detail);
 /* A line for people while it lasts. */
 void control_progress(struct control_call *call, const char *text);
+/* Text for an answer, new: what is no UTF-8 (a path of another age, a message that was cut) becomes '?'; NULL: null. */
+json_t *control_text(const char *text);
 /* Whoever asked has gone away: nobody will read the answer. */
 int control_gone(const struct control_call *call);
 /* Who asked. */
