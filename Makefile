@@ -14,7 +14,7 @@ SAN      ?=
 DATA     ?=
 JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
 
-PKGS     := libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml
+PKGS     := libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml libseccomp
 PKG      := $(shell exec 2>/dev/null; for p in $(PKGS); do pkg-config --exists $$p && echo $$p; done)
 MSGPACK  := $(shell exec 2>/dev/null; pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter $(if $(CI),-Werror)
@@ -179,7 +179,7 @@ install: all
 	install -m 644 $(HEADERS) $(D)/include/trommel
 	install -m 644 schemas/record.schema.json schemas/README.md $(D)/share/trommel/schemas
 	install -m 644 pipeline/trommel.1 $(D)/share/man/man1/trommel.1
-	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: trommel\nDescription: The Trommel pipeline as a library\nVersion: %s\nRequires.private: $(MSGPACK) libxxhash libfyaml jansson\nLibs: -L$${libdir} -ltrommel\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel.pc
+	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: trommel\nDescription: The Trommel pipeline as a library\nVersion: %s\nRequires.private: $(MSGPACK) libxxhash libfyaml jansson libseccomp\nLibs: -L$${libdir} -ltrommel\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel.pc
 	printf 'prefix=%s\nincludedir=$${prefix}/include\nstagedir=$${prefix}/lib/trommel/stage\nsinkdir=$${prefix}/lib/trommel/sink\n\nName: trommel-stage\nDescription: Headers for stages and sinks of Trommel\nVersion: %s\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel-stage.pc
 uninstall:
 	rm -f $(D)/bin/trommel $(D)/lib/libtrommel.so $(D)/lib/libtrommel.so.0 $(D)/lib/libtrommel.so.$(VERSION) $(D)/lib/libtrommel.a

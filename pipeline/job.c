@@ -20,7 +20,6 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "job_control.h"
 #include "parse/url.h"
 #include "visit.h"
 
@@ -251,6 +250,7 @@ static int pool_start(struct job *j, struct chain_config *chain, struct err *err
         .page_ms = j->opt.page_ms,
         .stage_ms = j->opt.stage_ms,
         .worker_bytes = j->opt.worker_bytes,
+        .flags = j->opt.network_stages ? POOL_GEN_NETWORK : 0,
         .on_result = visit_on_result,
         .arg = j,
         .on_log = worker_log,
@@ -303,9 +303,9 @@ static int job_open(struct job *j, struct chain_config *chain, struct err *err)
     if (!j->urls)
         return err_set(err, ERR_NOMEM, "URL parser: out of memory");
     if ((rc = frontier_start(j, err)) < 0 || (rc = seeds_add(j, err)) < 0 || (rc = sinks_open(j, err)) < 0 ||
-        (rc = pool_start(j, chain, err)) < 0 || (rc = fetch_start_up(j, err)) < 0)
+        (rc = pool_start(j, chain, err)) < 0)
         return rc;
-    return job_control_open(j, err);
+    return fetch_start_up(j, err);
 }
 
 /* ---- the loop ---- */
@@ -317,7 +317,6 @@ static void on_pool(uv_poll_t *h, int status, int events)
 
     if (pool_dispatch(j->pool, 0, &err) < 0 && err.code)
         job_stop(j, 1, "%s", err.text);
-    job_control_turn(j);
 }
 
 /* The sink has been in trouble for longer than the operator wants to wait. */
@@ -378,7 +377,6 @@ static void on_beat(uv_timer_t *h)
     struct job *j = ((uv_handle_t *)h)->loop->data;
 
     sink_watch(j);
-    job_control_turn(j);
     progress_beat(j->progress);
 }
 
@@ -418,7 +416,6 @@ static void loop_handles(struct job *j)
 /* The job's own handles are quiet from here on; the parts' may still be closing. */
 static void loop_handles_stop(struct job *j)
 {
-    job_control_quiet(j);
     uv_poll_stop(&j->pool_poll);
     uv_timer_stop(&j->wake);
     uv_timer_stop(&j->beat);
@@ -480,7 +477,6 @@ static void job_close(struct job *j)
     dedupe_close(j->dedupe);
     frontier_close(j->frontier);
     url_parser_free(j->urls);
-    job_control_close(j);
     uv_walk(&j->loop, close_any, NULL);
     uv_run(&j->loop, UV_RUN_DEFAULT);
     int rc = uv_loop_close(&j->loop);
@@ -514,7 +510,6 @@ int job_run(const struct job_options *opt, struct chain_config *chain, struct er
     if (rc == 0) {
         j->loop.data = j;
         j->progress = progress_new(j);
-        job_control_turn(j);
         loop_handles(j);
         visit_pump(j); /* the first round must not wait for an event */
         if (j->exhausted && job_idle(j))

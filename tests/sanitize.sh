@@ -46,7 +46,7 @@ valgrind)
     printf '#!/bin/sh\nexec %s "$@" 2>>%s\n' "${under[*]} --log-file=$work/worker.%p $PWD/$BUILD/trommel-worker" "$work/worker.err" >"$work/worker"
     chmod +x "$work/worker"
     worker=$work/worker
-    export TROMMEL_VALGRIND=1
+    export TROMMEL_VALGRIND=1 TROMMEL_SANDBOX=off # valgrind makes system calls of its own
     ;;
 *) echo "sanitize.sh: $mode: is neither asan nor valgrind" >&2; exit 2 ;;
 esac

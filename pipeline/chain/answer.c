@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "chain/generation.h"
 #include "chain/load.h"
+#include "chain/sandbox.h"
 #include "chain/wire.h"
 #include "base/utf8.h"
 
@@ -35,8 +36,7 @@ void pool_say(struct pool *p, int level, const char *fmt, ...)
     p->opt.on_log(p->opt.arg, level, line);
 }
 
-/* Control characters and broken UTF-8 become '?': a page's text must not reach a terminal as it is. */
-static void make_printable(char *to, const char *p, size_t n)
+void make_printable(char *to, const char *p, size_t n)
 {
     size_t at = 0;
 
@@ -141,6 +141,19 @@ static int stages_take(struct generation *g, const unsigned char *at, const unsi
     return 0;
 }
 
+/* How its first worker stands to the sandbox; what holds for every generation is said once. */
+static void say_sandbox(struct generation *g, const struct proto_ready *r)
+{
+    char text[400];
+    int level = sandbox_remark(r->sandbox, r->networked < g->n_stages ? g->stage_ids[r->networked] : "?", text,
+                               sizeof text);
+
+    if (level < 0 || g->pool->sandbox_said == r->sandbox + 1)
+        return;
+    g->pool->sandbox_said = (r->sandbox & 0xff) == SANDBOX_OUT_NETWORK ? 0 : r->sandbox + 1;
+    pool_say(g->pool, level, "%s", text);
+}
+
 /* The first worker's chain is the generation's; a later one must be the same: a file that was replaced
  * meanwhile would change the records without a word. */
 static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, struct death *d)
@@ -163,6 +176,8 @@ static int take_ready(struct slot_proc *s, const unsigned char *p, uint32_t n, s
     }
     if (!g->have_chain && stages_take(g, p + sizeof r, p + n, &r))
         return nonsense(d, "it said READY with damaged stages");
+    if (!g->have_chain)
+        say_sandbox(g, &r);
     memcpy(g->hash, r.hash, sizeof g->hash);
     g->have_chain = 1;
     slot_state_set(s, SLOT_READY);

@@ -4,7 +4,7 @@
  * it, or by somebody outside: it is tried once more, as the first of a fresh process, and is quarantined if
  * that dies too, with a record made here: stage, reason, signal, and the calls it was in (crash.h).  Not
  * tried again: a page over its time, which would take as long once more, and one that brings a fresh process
- * to its limit of memory. */
+ * to its limit of memory or against the sandbox. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,11 +17,13 @@
 #include "chain/crash.h"
 #include "chain/generation.h"
 #include "chain/run.h"
+#include "chain/sandbox.h"
 
 enum {
     DEATHS_AT_IT = 2,     /* of workers that had begun with a page */
     DEATHS_BEFORE_IT = 3, /* of those that say they had not */
 };
+enum { NULL_PAGES = 64 * 1024 }; /* what lies there was reached through NULL */
 enum { DIE_WAIT_MS = 200, BACKOFF_FIRST_MS = 10, BACKOFF_MAX_MS = 10000, FAILURES_MAX = 8 };
 
 /* ---- what happened ---- */
@@ -49,17 +51,32 @@ static void trace_read(const struct slot_proc *s, int signal, struct crash_trace
     crash_read((const volatile char *)s->crumb + PROTO_CRASH_AT, signal, paths, n + 1, n, ret);
 }
 
+/* Did it die for want of memory?  Either memory was refused to it just before it gave up or used the NULL that it
+ * got; or it had used it up: of what it may have it began with some, and a quarter is room for what it asked
+ * for last. */
+static int was_full(const struct slot_proc *s, const struct child_end *end, const struct death *d)
+{
+    uint64_t most = s->pool->opt.worker_bytes, base = d->note->base_bytes < most ? d->note->base_bytes : 0;
+    const struct crash_trace *t = d->trace;
+
+    if (t->error == ENOMEM && (end->signal == SIGABRT || (end->signal == SIGSEGV && t->address < NULL_PAGES)))
+        return 1;
+    return end->signal && most && end->peak_bytes >= (most - base) / 4 * 3;
+}
+
 static void say_how(const struct slot_proc *s, const struct child_end *end, int by_itself, struct death *d)
 {
     uint64_t most = s->pool->opt.worker_bytes;
     int signal = end->signal, is_placed = d->trace->at < d->trace->n;
 
-    d->reason = "crash";
+    d->reason = signal == SIGSYS && by_itself ? "sandbox" : "crash";
     if (!end->known)
         snprintf(d->message, sizeof d->message,
                  "the worker died (somebody else reaped it, so how is not known)");
     else if (!by_itself)
         snprintf(d->message, sizeof d->message, "the worker closed its connection");
+    else if (signal == SIGSYS)
+        sandbox_tell(d->note, d->message, sizeof d->message);
     else if (signal == SIGKILL)
         snprintf(d->message, sizeof d->message,
                  "the worker was killed from outside (by the kernel for want of memory?)");
@@ -68,10 +85,13 @@ static void say_how(const struct slot_proc *s, const struct child_end *end, int 
                  strsignal(signal), is_placed ? " in " : "", is_placed ? d->trace->lines[d->trace->at] : "");
     else
         snprintf(d->message, sizeof d->message, "the worker exited with status %d", end->status);
-    if ((signal == SIGKILL && by_itself) || (signal && most && end->peak_bytes >= most / 4 * 3)) {
+    if (signal == SIGXCPU && by_itself)
+        d->reason = "timeout";
+    else if (signal != SIGSYS && by_itself && (signal == SIGKILL || was_full(s, end, d))) {
         size_t n = strlen(d->message);
         d->reason = "out_of_memory";
-        snprintf(d->message + n, sizeof d->message - n, "; it had used %llu MiB of its %llu",
+        snprintf(d->message + n, sizeof d->message - n, "; %s had used %llu MiB of its %llu (--worker-memory)",
+                 signal == SIGKILL ? "it" : "memory was refused to it, which",
                  (unsigned long long)(end->peak_bytes >> 20), (unsigned long long)(most >> 20));
     }
 }
@@ -135,6 +155,8 @@ static int is_guilty(struct slot_proc *s, const struct death *d, const struct cr
         return f->deaths >= DEATHS_BEFORE_IT;
     if (!strcmp(d->reason, "out_of_memory") && signal != SIGKILL && !served)
         return 1; /* at its own limit: SIGKILL may be anybody's */
+    if (!strcmp(d->reason, "sandbox") && !served)
+        return 1;
     return f->deaths >= DEATHS_AT_IT;
 }
 
@@ -167,15 +189,18 @@ static void load_failed(struct slot_proc *s, const struct death *d, const struct
 {
     struct generation *g = s->gen;
     const char *path = c->index < g->config.n_items ? g->config.items[c->index].path : "?";
+    char who[STAGE_NAME_BYTES + 16] = "";
     struct err why = { 0 };
 
     s->failures++;
     if (g->broken.code)
         return;
+    if (c->phase == CRUMB_CONFIGURE)
+        snprintf(who, sizeof who, "stage `%.64s`: ", d->note->stage);
     if (!strcmp(d->reason, "refused"))
         err_set(&why, ERR_REFUSED, "%s", d->message);
     else if (c->phase == CRUMB_LOAD || c->phase == CRUMB_CONFIGURE)
-        err_set(&why, ERR_REFUSED, "%s: %s while it was being %s: mend the stage or take it out", path,
+        err_set(&why, ERR_REFUSED, "%s: %s%s while it was being %s: mend the stage or take it out", path, who,
                 d->message, c->phase == CRUMB_LOAD ? "loaded" : "configured");
     else
         err_set(&why, ERR_CRASHED, "the worker program %s does not start: %s", g->pool->worker_path,
@@ -226,12 +251,15 @@ void slot_died(struct slot_proc *s, struct death *d)
     uint64_t served = s->served;
     int by_itself = !d->reason && ends_itself(s), was_fatal = s->says_fatal;
     struct crash_trace trace = { 0 };
+    struct sandbox_note note;
     struct child_end end;
 
     slot_read_log(s);
     end = child_end(&s->child);
     trace_read(s, by_itself ? end.signal : 0, &trace);
+    sandbox_note_read((const volatile char *)s->crumb + PROTO_NOTE_AT, &note);
     d->trace = &trace;
+    d->note = &note;
     s->pool->dead_cpu_us += end.cpu_us;
     slot_state_set(s, SLOT_DOWN);
     if (!d->reason)
@@ -247,5 +275,6 @@ void slot_died(struct slot_proc *s, struct death *d)
     if (s->failures > 1)
         pages_move(s);
     judge_generation(s->gen, d);
-    d->trace = NULL; /* it ends here */
+    d->trace = NULL; /* they end here */
+    d->note = NULL;
 }

@@ -2,6 +2,7 @@
 #include "chain/crash.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <execinfo.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -78,6 +79,7 @@ static void frame_add(void *pc)
 
 void crash_write(int signal, const siginfo_t *info, const void *context)
 {
+    int error = errno;
     void *calls[CRASH_FRAMES + OWN_FRAMES];
     struct place p = place_of(context);
     Dl_info in;
@@ -86,6 +88,7 @@ void crash_write(int signal, const siginfo_t *info, const void *context)
     if (!report)
         return;
     report->n_frames = 0;
+    report->error = error;
     report->code = info->si_code;
     report->address = (uintptr_t)info->si_addr;
     __atomic_store_n(&report->signal, (uint32_t)signal, __ATOMIC_RELEASE);

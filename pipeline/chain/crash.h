@@ -27,10 +27,11 @@ struct crash_report {
     uint32_t signal; /* 0: there is no report */
     int32_t code;    /* si_code */
     uint64_t address;
-    uint32_t n_frames, rsv;
+    uint32_t n_frames;
+    int32_t error; /* errno as it was */
     struct crash_frame frames[CRASH_FRAMES]; /* the innermost first */
 };
-_Static_assert(PROTO_CRASH_AT + sizeof(struct crash_report) <= PROTO_CRUMB_BYTES, "it lies behind the crumb");
+_Static_assert(PROTO_CRASH_AT + sizeof(struct crash_report) <= PROTO_NOTE_AT, "it lies behind the crumb");
 
 /* ---- in the worker ---- */
 
@@ -43,6 +44,8 @@ void crash_write(int signal, const siginfo_t *info, const void *context);
 /* ---- in the host ---- */
 
 struct crash_trace {
+    uint64_t address; /* the fault's */
+    int error;        /* errno when it came: the last call of the C library that failed, if it was that */
     unsigned n;
     char lines[CRASH_FRAMES][CRASH_LINE_BYTES]; /* "price.so!process+0x41", the innermost call first */
     unsigned

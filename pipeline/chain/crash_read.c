@@ -14,7 +14,7 @@ static int report_copy(const volatile void *where, int signal, struct crash_repo
     memcpy(&raw, (const void *)(uintptr_t)where, sizeof raw);
     if (!signal || raw.signal != (uint32_t)signal)
         return 0;
-    *ret = (struct crash_report){ .signal = raw.signal };
+    *ret = (struct crash_report){ .signal = raw.signal, .address = raw.address, .error = raw.error };
     ret->n_frames = raw.n_frames < CRASH_FRAMES ? raw.n_frames : CRASH_FRAMES;
     for (unsigned i = 0; i < ret->n_frames; i++) {
         struct crash_frame *to = &ret->frames[i];
@@ -85,8 +85,12 @@ void crash_read(const volatile void *where, int signal, const char *const *paths
     struct crash_report r;
 
     ret->n = ret->at = 0;
+    ret->address = 0;
+    ret->error = 0;
     if (!report_copy(where, signal, &r))
         return;
+    ret->address = r.address;
+    ret->error = r.error;
     for (size_t i = 0; i < n_paths; i++)
         frames_name(&r, paths[i]);
     for (unsigned i = 0; i < r.n_frames; i++)

@@ -149,6 +149,7 @@ static struct generation *generation_new(struct pool *p, struct chain_config *co
     g->head = (struct proto_config){ .page_ms = p->opt.page_ms,
                                      .stage_ms = p->opt.stage_ms,
                                      .generation = g->id,
+                                     .flags = opt->flags & POOL_GEN_NETWORK ? PROTO_NETWORK : 0,
                                      .worker_bytes = p->opt.worker_bytes };
     snprintf(g->head.version, sizeof g->head.version, "%s", TROMMEL_VERSION);
     g->next = p->gens;
@@ -238,16 +239,6 @@ int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_st
         ret->workers_ready += g->slots[i]->state == SLOT_READY;
     }
     return 0;
-}
-
-uint32_t pool_gen_next(const struct pool *p, uint32_t after)
-{
-    uint32_t next = 0;
-
-    for (const struct generation *g = p->gens; g; g = g->next)
-        if (g->id > after && (!next || g->id < next))
-            next = g->id;
-    return next;
 }
 
 const struct chain_config *pool_gen_config(const struct pool *p, uint32_t generation)

@@ -56,6 +56,7 @@ struct pool {
     int is_opening;
     size_t results; /* given out in this dispatch */
     int has_told;   /* on_generation was called in it */
+    uint32_t sandbox_said; /* of which state of the sandbox the log knows, + 1 */
     struct err broken; /* code: the live generation's workers cannot be kept alive */
 };
 

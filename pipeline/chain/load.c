@@ -266,6 +266,7 @@ static int load_file(struct chain *c, const char *path, size_t item, struct err 
 
     if (rc)
         return rc;
+    errno = 0; /* as before any call of a stage, see run.c */
     dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!dl)
         return err_set(err, ERR_REFUSED,

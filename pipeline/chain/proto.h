@@ -37,9 +37,13 @@ struct proto_config {
     uint32_t size; /* of this struct: another build has another */
     uint32_t page_ms, stage_ms, generation;
     uint32_t n_items, n_sets;
+    uint32_t flags; /* PROTO_* */
+    uint32_t rsv;
     uint64_t worker_bytes;
     char version[32];
 };
+
+#define PROTO_NETWORK 1u /* stages that need the network may run, outside the sandbox */
 
 struct proto_place { /* PAGE: where in the ring */
     uint32_t off, n;
@@ -68,6 +72,8 @@ struct proto_page {
 /* READY: this, then each stage's id and version as strings. */
 struct proto_ready {
     uint32_t n_stages;
+    uint32_t sandbox;   /* as sandbox_load says */
+    uint32_t networked; /* as sandbox_admit says */
     char hash[36];
     uint8_t item[LIMIT_STAGES]; /* of the configuration, for each stage */
 };
@@ -90,9 +96,10 @@ struct proto_result {
 };
 
 /* Where the worker is: in memory it can write, so a hint, copied before it is used.  Behind it, in the same
- * memory, lies what it leaves when it crashes (crash.h). */
+ * memory, lies what it leaves when it crashes (crash.h) and when the sandbox ends it (sandbox.h). */
 #define PROTO_CRUMB_BYTES 4096u
 #define PROTO_CRASH_AT    64u
+#define PROTO_NOTE_AT     3200u
 enum {
     CRUMB_START,
     CRUMB_LOAD,

@@ -5,6 +5,7 @@
  * msgpack for form and depth when it is put, so a bad value is the stage's error and not the record's. */
 #include "chain/run.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -416,6 +417,7 @@ int chain_configure(struct chain *c, const trommel_host *host, struct err *err)
         if (c->at)
             c->at(c->at_arg, i);
         s->ctx->fail_n = 0;
+        errno = 0;
         rc = s->d.configure ? s->d.configure(host, s->ctx, &s->self) : TROMMEL_OK;
         if (rc)
             return err_set(err, rc == TROMMEL_E_INVALID ? ERR_USAGE : ERR_REFUSED,
@@ -551,6 +553,7 @@ static void chain_pass(struct trommel_page *p, struct run_result *res)
         p->stage_cpu_ns = cpu;
         s->ctx->fail_n = 0;
         s->ctx->fail_reason = 0;
+        errno = 0; /* a crash is told by it from one for want of memory */
         verdict = s->d.process(s->self, s->ctx, p);
         p->stage_ns = clock_mono_ns();
         p->us[p->stage] = (uint32_t)((p->stage_ns - start) / 1000);

@@ -85,9 +85,10 @@ struct slot_proc {
 
 /* Why a slot's process ends. */
 struct death {
-    const char *reason; /* "crash" "timeout" "out_of_memory" "protocol" */
-    char message[300];
+    const char *reason; /* "crash" "timeout" "out_of_memory" "sandbox" "protocol" */
+    char message[900];
     const struct crash_trace *trace; /* where it was; NULL or empty: not known */
+    const struct sandbox_note *note; /* what the sandbox knows; NULL: not known */
 };
 
 /* Is there a place for one more of its kind?  Guests have places of their own: neither kind waits for the other. */
@@ -126,6 +127,9 @@ void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_pa
  * known to be dead behind the last byte. */
 void slot_read(struct slot_proc *s, int is_dead);
 void slot_read_log(struct slot_proc *s);
+/* Control characters and broken UTF-8 become '?': a page's text must not reach a terminal as it is.  to has room
+ * for n + 1. */
+void make_printable(char *to, const char *p, size_t n);
 void pool_log(struct slot_proc *s, int level, const char *p, size_t n);
 void pool_say(struct pool *p, int level, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 

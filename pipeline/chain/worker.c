@@ -1,9 +1,9 @@
 /* worker: the process in which stages run; see proto.h for what passes between it and the host.
  *
- *     prepare            descriptors, resource limits; the host's death is ours
- *     before_load        the last moment at which no foreign code has run
+ *     prepare            descriptors; the host's death is ours
+ *     before_load        the last moment at which no foreign code has run: into the sandbox
  *     load … configure   stages come in, may open their files
- *     after_configure    from here on nothing needs to be opened
+ *     after_configure    from here on nothing needs to be opened: the sandbox is closed
  *     serve              one page after the other
  *
  * Each result is sent as soon as it is made, so that a later page's crash cannot reach it.  When anything
@@ -18,20 +18,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "chain/crash.h"
 #include "chain/run.h"
+#include "chain/sandbox.h"
 #include "chain/wire.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1 /* reserves terabytes of address space */
-#else
-#define SANITIZED 0
-#endif
 
 enum { LOG_BURST = 200, LOG_A_SECOND = 50 };
 
@@ -39,10 +33,13 @@ struct worker_state {
     struct buf in; /* what came from the host and is not handled yet */
     const unsigned char *ring;
     struct crumb *crumb;
+    struct sandbox_note *note; /* behind it */
     struct chain_config config;
     struct proto_config head;
     struct chain *chain;
     struct run run;
+    unsigned sandbox;   /* as sandbox_load says */
+    uint32_t networked; /* as sandbox_admit says */
     uint64_t log_ms, cpu_us; /* since when tokens were counted; CPU time at the last result */
     unsigned log_tokens;
 };
@@ -144,12 +141,10 @@ static void die_with_host(void)
 
 static int prepare(struct worker_state *w)
 {
-    struct rlimit none = { 0, 0 };
     void *ring, *crumb;
 
     close_range(PROTO_FD_END, ~0u, 0);
     die_with_host();
-    setrlimit(RLIMIT_CORE, &none);
     ring = mmap(NULL, PROTO_RING_BYTES, PROT_READ, MAP_SHARED, PROTO_FD_RING, 0);
     crumb = mmap(NULL, PROTO_CRUMB_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, PROTO_FD_CRUMB, 0);
     if (ring == MAP_FAILED || crumb == MAP_FAILED)
@@ -158,6 +153,7 @@ static int prepare(struct worker_state *w)
     close(PROTO_FD_CRUMB);
     w->ring = ring;
     w->crumb = crumb;
+    w->note = (struct sandbox_note *)((char *)crumb + PROTO_NOTE_AT);
     crash_install((struct crash_report *)((char *)crumb + PROTO_CRASH_AT)); /* without it, crashes have no trace */
     buf_init(&w->in, PROTO_CONFIG_MAX + 64 * KIB);
     w->log_ms = clock_mono_ms();
@@ -165,27 +161,19 @@ static int prepare(struct worker_state *w)
     return 0;
 }
 
-static void limit_memory(uint64_t bytes)
-{
-    struct rlimit r = { bytes, bytes };
-
-    if (bytes && !SANITIZED)
-        setrlimit(RLIMIT_AS, &r);
-}
-
 /* ---- the phases of loading ---- */
 
 /* The last moment before foreign code runs: dlopen runs constructors. */
-static void before_load(struct worker_state *w)
+static int before_load(struct worker_state *w, struct err *err)
 {
-    limit_memory(w->head.worker_bytes);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return sandbox_load(&w->config, &w->head, w->note, &w->sandbox, err);
 }
 
 /* All files are open: from here on a page's bytes are the only thing that comes in. */
-static void after_configure(struct worker_state *w)
+static int after_configure(struct worker_state *w, struct err *err)
 {
     chain_config_release(&w->config);
+    return sandbox_serve(err);
 }
 
 static void crumb_set(struct worker_state *w, uint32_t phase, uint32_t index)
@@ -203,6 +191,7 @@ static void at_configure(void *arg, uint32_t stage)
 {
     struct worker_state *w = arg;
 
+    snprintf(w->note->stage, sizeof w->note->stage, "%s", w->chain->stages[stage].d.id);
     crumb_set(w, CRUMB_CONFIGURE, (uint32_t)w->chain->stages[stage].item);
 }
 
@@ -216,9 +205,10 @@ static int make_chain(struct worker_state *w, struct err *err)
     w->chain->log = (struct log_sink){ worker_log, w };
     w->chain->at = at_configure;
     w->chain->at_arg = w;
-    before_load(w);
-    rc = chain_load(w->chain, &w->config, at_load, w, err);
+    rc = before_load(w, err);
+    rc = rc ? rc : chain_load(w->chain, &w->config, at_load, w, err);
     crumb_set(w, CRUMB_START, 0);
+    rc = rc ? rc : sandbox_admit(w->chain, &w->head, &w->networked, err);
     rc = rc ? rc : chain_options(w->chain, &w->config, err);
     rc = rc ? rc : chain_link(w->chain, err);
     rc = rc ? rc : chain_hash(w->chain, err);
@@ -226,13 +216,13 @@ static int make_chain(struct worker_state *w, struct err *err)
     crumb_set(w, CRUMB_START, 0);
     if (!rc && run_init(&w->run, w->chain, w->crumb, w->head.page_ms, w->head.stage_ms, w->head.generation))
         rc = err_set(err, ERR_NOMEM, "out of memory");
-    after_configure(w);
-    return rc;
+    return rc ? rc : after_configure(w, err);
 }
 
 static int say_ready(struct worker_state *w)
 {
-    struct proto_ready head = { .n_stages = (uint32_t)w->chain->n_stages };
+    struct proto_ready head = { .n_stages = (uint32_t)w->chain->n_stages, .sandbox = w->sandbox,
+                                .networked = w->networked };
     struct buf ids = BUF_INIT(PROTO_READY_MAX);
     char version[64];
     int rc;
@@ -352,6 +342,7 @@ static int serve_page(struct worker_state *w, uint64_t seq, struct proto_place p
     if (rc)
         return rc;
     __atomic_store_n(&w->crumb->seq, seq, __ATOMIC_RELAXED);
+    sandbox_page(w->cpu_us, w->head.page_ms);
     rc = run_page(&w->run, &page, &res);
     rc = rc ? rc : send_result(w, seq, &res);
     crumb_set(w, CRUMB_IDLE, 0);

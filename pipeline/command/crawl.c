@@ -50,13 +50,13 @@ static const char usage[] =
     "      --page-budget MS    CPU time for one page (5000)\n"
     "      --stage-budget MS   CPU time for one stage on one page (1000)\n"
     "      --worker-memory BYTES   address space of one worker (1073741824)\n"
+    "      --allow-network-stages   stages that need network or files run outside the sandbox\n"
     "\n"
     "the run\n"
     "      --name NAME         part of every record's id (the folder's name)\n"
     "      --grace SECONDS     after an interrupt, for what is under way (10)\n"
     "      --sink-patience SECONDS   how long a sink may be in trouble before the job stops (30)\n"
     "      --no-progress       no progress on standard error\n"
-    "      --no-control        no control socket: `trommel ctl` does not reach this crawl\n"
     "  -v, --verbose           more messages; twice, all of them\n"
     "  -h, --help\n"
     "\n"
@@ -105,11 +105,11 @@ static const struct row rows[] = {
     { "grace", KIND_F64, AT(grace_s), 0, 86400, "seconds" },
     { "sink-patience", KIND_F64, AT(sink_patience_s), 0, 1e7, "seconds" },
     { "allow-private", KIND_FLAG, AT(allow_private), 0, 0, NULL },
+    { "allow-network-stages", KIND_FLAG, AT(network_stages), 0, 0, NULL },
     { "insecure", KIND_FLAG, AT(insecure), 0, 0, NULL },
     { "ignore-robots", KIND_FLAG, AT(ignore_robots), 0, 0, NULL },
     { "follow-nofollow", KIND_FLAG, AT(follow_nofollow), 0, 0, NULL },
     { "no-progress", KIND_FLAG, AT(no_progress), 0, 0, NULL },
-    { "no-control", KIND_FLAG, AT(no_control), 0, 0, NULL },
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 

@@ -360,7 +360,8 @@ static int pipeline_open(struct extract *x)
                             .on_record = on_record,
                             .on_log = on_log,
                             .arg = x,
-                            .ordered = 1 };
+                            .ordered = 1,
+                            .network_stages = a->network_stages != 0 };
     trommel_error te = { .struct_size = sizeof te };
 
     if (!opt.workers && !a->manifest && a->n_pages == 1) /* one page needs no more */

@@ -32,6 +32,7 @@ const char extract_usage[] =
     "      --page-budget MS    CPU time for one page (5000)\n"
     "      --stage-budget MS   CPU time for one stage on one page (1000)\n"
     "      --worker-memory BYTES   address space of one worker (1073741824)\n"
+    "      --allow-network-stages   stages that need network or files run outside the sandbox\n"
     "\n"
     "URLs\n"
     "      --allow-private     connect to loopback and private addresses too\n"
@@ -70,6 +71,7 @@ static const struct row rows[] = {
     { "stage-budget", KIND_U32, AT(stage_ms), 1, 3600000, "ms" },
     { "worker-memory", KIND_U64, AT(worker_bytes), 64.0 * MIB, 1e13, "bytes" },
     { "allow-private", KIND_FLAG, AT(allow_private), 0, 0, NULL },
+    { "allow-network-stages", KIND_FLAG, AT(network_stages), 0, 0, NULL },
     { "insecure", KIND_FLAG, AT(insecure), 0, 0, NULL },
     { "no-progress", KIND_FLAG, AT(no_progress), 0, 0, NULL },
 };

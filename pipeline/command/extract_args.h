@@ -9,7 +9,7 @@ struct extract_args {
     enum window_format format;
     uint32_t workers, page_ms, stage_ms;
     uint64_t worker_bytes;
-    int allow_private, insecure, no_progress, verbose;
+    int allow_private, insecure, no_progress, verbose, network_stages;
     const char **sets, **pages;
     size_t n_sets, n_pages;
 };

@@ -225,6 +225,7 @@ static int start(struct trommel *t, struct err *err)
         .page_ms = t->opt.page_timeout_ms ? t->opt.page_timeout_ms : LIMIT_PAGE_MS,
         .stage_ms = t->opt.stage_timeout_ms ? t->opt.stage_timeout_ms : LIMIT_STAGE_MS,
         .worker_bytes = t->opt.worker_bytes ? t->opt.worker_bytes : LIMIT_WORKER_BYTES,
+        .flags = t->opt.network_stages ? POOL_GEN_NETWORK : 0,
         .on_result = on_result,
         .arg = t,
         .on_log = on_log,

@@ -75,7 +75,9 @@ typedef struct trommel_options {
      * in that order, so that two runs over the same pages say the same.  Up to 64 MiB of finished records
      * are kept for it. */
     uint32_t ordered;
-    uint32_t rsv;
+    /* Not 0: stages that declare TROMMEL_F_NETWORK run, and then the whole chain runs outside the sandbox; 0:
+     * they are refused. */
+    uint32_t network_stages;
 } trommel_options;
 
 /* One page.  Borrowed during trommel_submit: the library copies what it needs. */
