@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "job_control.h"
 #include "parse/url.h"
 #include "visit.h"
 
@@ -303,9 +304,9 @@ static int job_open(struct job *j, struct chain_config *chain, struct err *err)
     if (!j->urls)
         return err_set(err, ERR_NOMEM, "URL parser: out of memory");
     if ((rc = frontier_start(j, err)) < 0 || (rc = seeds_add(j, err)) < 0 || (rc = sinks_open(j, err)) < 0 ||
-        (rc = pool_start(j, chain, err)) < 0)
+        (rc = pool_start(j, chain, err)) < 0 || (rc = fetch_start_up(j, err)) < 0)
         return rc;
-    return fetch_start_up(j, err);
+    return job_control_open(j, err);
 }
 
 /* ---- the loop ---- */
@@ -317,6 +318,7 @@ static void on_pool(uv_poll_t *h, int status, int events)
 
     if (pool_dispatch(j->pool, 0, &err) < 0 && err.code)
         job_stop(j, 1, "%s", err.text);
+    job_control_turn(j);
 }
 
 /* The sink has been in trouble for longer than the operator wants to wait. */
@@ -377,6 +379,7 @@ static void on_beat(uv_timer_t *h)
     struct job *j = ((uv_handle_t *)h)->loop->data;
 
     sink_watch(j);
+    job_control_turn(j);
     progress_beat(j->progress);
 }
 
@@ -416,6 +419,7 @@ static void loop_handles(struct job *j)
 /* The job's own handles are quiet from here on; the parts' may still be closing. */
 static void loop_handles_stop(struct job *j)
 {
+    job_control_quiet(j);
     uv_poll_stop(&j->pool_poll);
     uv_timer_stop(&j->wake);
     uv_timer_stop(&j->beat);
@@ -477,6 +481,7 @@ static void job_close(struct job *j)
     dedupe_close(j->dedupe);
     frontier_close(j->frontier);
     url_parser_free(j->urls);
+    job_control_close(j);
     uv_walk(&j->loop, close_any, NULL);
     uv_run(&j->loop, UV_RUN_DEFAULT);
     int rc = uv_loop_close(&j->loop);
@@ -510,6 +515,7 @@ int job_run(const struct job_options *opt, struct chain_config *chain, struct er
     if (rc == 0) {
         j->loop.data = j;
         j->progress = progress_new(j);
+        job_control_turn(j);
         loop_handles(j);
         visit_pump(j); /* the first round must not wait for an event */
         if (j->exhausted && job_idle(j))

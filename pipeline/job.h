@@ -17,6 +17,7 @@
 #include "record/record.h"
 
 struct visit;
+struct job_control;
 
 struct job_options {
     const char *dir;  /* the job's folder */
@@ -27,7 +28,7 @@ struct job_options {
     uint64_t max_pages, budget_bytes;
     double delay_s, grace_s, sink_patience_s;
     const char *user_agent;
-    int allow_private, insecure, ignore_robots, follow_nofollow, no_progress;
+    int allow_private, insecure, ignore_robots, follow_nofollow, no_progress, no_control;
     int network_stages; /* those that need network or files may run, outside the sandbox */
     uint32_t timeout_ms, connect_ms, body_bytes, page_ms, stage_ms;
     uint64_t worker_bytes;
@@ -99,11 +100,20 @@ struct job {
     } failures[JOB_FAILURES];
     uint64_t n_failures;
     void *progress;
+    /* the control socket (job_control.c) */
+    struct job_control *control;
+    int paused;            /* no URL is taken */
+    uint32_t generation;   /* the live one … */
+    int64_t generation_ms; /* … since when, by the wall clock */
+    uint64_t changes;      /* how often another one went live */
 };
 
 /* Runs the crawl to its end.  Takes *chain.  Returns the exit status of the command line: 0 all done, 1
  * some pages failed or it was stopped, 3 could not run (*err says why). */
 int job_run(const struct job_options *opt, struct chain_config *chain, struct err *err);
+
+/* Visits that ended with a record or a drop. */
+uint64_t job_pages(const struct job *j);
 
 /* For visit.c. */
 void job_count_reason(struct job *j, const char *text, size_t n);
@@ -117,8 +127,11 @@ void job_wake_in(struct job *j, uint64_t ms);
 struct progress;
 struct progress *progress_new(struct job *j);
 void progress_beat(struct progress *p);
+/* Pages and megabytes a second, smoothed over the last seconds. */
+void progress_rates(const struct progress *p, double *ret_pages_s, double *ret_mb_s);
 void progress_end(struct progress *p); /* clears the line; NULL-safe; frees */
 /* The table at the end, and summary.json. */
 void summary_print(struct job *j);
+struct json_t *summary_json(struct job *j); /* what summary.json says; new, the caller's */
 int summary_write(struct job *j, const char *path);
 #endif

@@ -4,6 +4,7 @@
  * of it goes to stderr.  summary.json in the job's folder holds every counter; they add up:
  * started = delivered + dropped + quarantined + redirected + retried + unfinished. */
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +16,21 @@
 #include "base/log.h"
 #include "job.h"
 
-enum { REDRAW_MS = 250, PLAIN_MS = 10000 };
+#define SMOOTH_S 3.0
+enum { REDRAW_MS = 250, PLAIN_MS = 10000, SAMPLE_MS = 250 };
 
 struct progress {
     struct job *job;
     int terminal, drawn;
-    uint64_t last_ms, last_pages, last_bytes;
-    double pages_s, mb_s; /* smoothed */
+    uint64_t shown_ms;
+    uint64_t last_ms, last_pages, last_bytes; /* when the rates were looked at */
+    double pages_s, mb_s;                     /* smoothed */
 };
 
-static uint64_t pages_ended(const struct job_counts *c)
+uint64_t job_pages(const struct job *j)
 {
+    const struct job_counts *c = &j->counts;
+
     return c->ends[END_DELIVERED] + c->ends[END_DROPPED] + c->ends[END_QUARANTINED];
 }
 
@@ -45,7 +50,7 @@ struct progress *progress_new(struct job *j)
         abort();
     p->job = j;
     p->terminal = isatty(STDERR_FILENO) && !j->opt.no_progress;
-    p->last_ms = clock_mono_ms();
+    p->last_ms = p->shown_ms = clock_mono_ms();
     if (p->terminal)
         log_above(line_clear, p);
     return p;
@@ -80,16 +85,22 @@ static void rates(struct progress *p, uint64_t now)
 {
     const struct job_counts *c = &p->job->counts;
     double s = (double)(now - p->last_ms) / 1000.0;
-    uint64_t pages = pages_ended(c);
+    uint64_t pages = job_pages(p->job);
 
-    if (s <= 0)
+    if (now - p->last_ms < SAMPLE_MS)
         return;
-    double weight = p->last_pages ? 0.3 : 1.0;
+    double weight = p->last_pages ? 1 - exp(-s / SMOOTH_S) : 1.0;
     p->pages_s += weight * ((double)(pages - p->last_pages) / s - p->pages_s);
     p->mb_s += weight * ((double)(c->body_bytes - p->last_bytes) / 1e6 / s - p->mb_s);
     p->last_pages = pages;
     p->last_bytes = c->body_bytes;
     p->last_ms = now;
+}
+
+void progress_rates(const struct progress *p, double *ret_pages_s, double *ret_mb_s)
+{
+    *ret_pages_s = p->pages_s;
+    *ret_mb_s = p->mb_s;
 }
 
 static int line_text(struct progress *p, char *out, size_t cap)
@@ -98,13 +109,15 @@ static int line_text(struct progress *p, char *out, size_t cap)
     struct frontier_counts f = frontier_counts(j->frontier);
     struct fetch_state t = fetch_state(j->fetch);
     const char *trouble = deliver_trouble(j->deliver);
-    char why[160];
+    char why[160], chain[40] = "";
 
     reasons_text(&j->counts, why, sizeof why);
-    return snprintf(out, cap, "%llu pages  %.1f pages/s  %.2f MB/s  queue %llu  fetching %u  in chain %zu  to sink %zu%s%s%s%s",
-                    (unsigned long long)pages_ended(&j->counts), p->pages_s, p->mb_s, (unsigned long long)f.queued,
-                    t.running, pool_pending(j->pool), deliver_pending(j->deliver), *why ? "  errors: " : "", why,
-                    trouble ? "  SINK: " : "", trouble ? trouble : "");
+    if (j->changes)
+        snprintf(chain, sizeof chain, "  generation %u", j->generation);
+    return snprintf(out, cap, "%s%llu pages  %.1f pages/s  %.2f MB/s  queue %llu  fetching %u  in chain %zu  to sink %zu%s%s%s%s%s",
+                    j->paused ? "PAUSED  " : "", (unsigned long long)job_pages(j), p->pages_s, p->mb_s,
+                    (unsigned long long)f.queued, t.running, pool_pending(j->pool), deliver_pending(j->deliver), chain,
+                    *why ? "  errors: " : "", why, trouble ? "  SINK: " : "", trouble ? trouble : "");
 }
 
 static void draw(struct progress *p)
@@ -127,9 +140,10 @@ void progress_beat(struct progress *p)
     uint64_t now = clock_mono_ms();
     char text[600];
 
-    if (p->job->opt.no_progress || now - p->last_ms < (p->terminal ? REDRAW_MS : PLAIN_MS))
-        return;
     rates(p, now);
+    if (p->job->opt.no_progress || now - p->shown_ms < (p->terminal ? REDRAW_MS : PLAIN_MS))
+        return;
+    p->shown_ms = now;
     if (p->terminal) {
         draw(p);
         return;
@@ -168,7 +182,7 @@ void summary_print(struct job *j)
     failures_print(j);
     log_info("%llu pages in %.1f s (%.1f pages/s, %.1f MB): %llu ok, %llu without content, %llu failed, %llu dropped, "
              "%llu quarantined",
-             (unsigned long long)pages_ended(c), s, s > 0 ? (double)pages_ended(c) / s : 0, (double)c->body_bytes / 1e6,
+             (unsigned long long)job_pages(j), s, s > 0 ? (double)job_pages(j) / s : 0, (double)c->body_bytes / 1e6,
              (unsigned long long)c->outcomes[OUTCOME_OK], (unsigned long long)c->outcomes[OUTCOME_NO_CONTENT],
              (unsigned long long)c->outcomes[OUTCOME_FAILED], (unsigned long long)c->outcomes[OUTCOME_DROPPED],
              (unsigned long long)c->outcomes[OUTCOME_QUARANTINED]);
@@ -186,7 +200,7 @@ void summary_print(struct job *j)
         log_info("%s; the same command goes on where it was", j->stop_reason);
 }
 
-static json_t *counts_json(struct job *j)
+json_t *summary_json(struct job *j)
 {
     const struct job_counts *c = &j->counts;
     struct frontier_counts f = frontier_counts(j->frontier);
@@ -216,6 +230,8 @@ static json_t *counts_json(struct job *j)
     json_object_set_new(o, "budget_used", json_integer((json_int_t)b.used));
     json_object_set_new(o, "budget_refused", json_integer((json_int_t)b.refused));
     json_object_set_new(o, "budget_peak", json_integer((json_int_t)b.peak));
+    json_object_set_new(o, "generation", json_integer(j->generation));
+    json_object_set_new(o, "changes", json_integer((json_int_t)j->changes));
     json_object_set_new(o, "seconds", json_real((double)(clock_mono_ms() - j->started_ms) / 1000.0));
     json_object_set_new(o, "finished", json_boolean(j->finished));
     if (j->stopping)
@@ -226,7 +242,7 @@ static json_t *counts_json(struct job *j)
 /* Whole or not at all: the one of the last run stays if there is no room for a new one. */
 int summary_write(struct job *j, const char *path)
 {
-    json_t *o = counts_json(j);
+    json_t *o = summary_json(j);
     char *text = json_dumps(o, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
     char part[4200];
     int rc = ERR_IO;

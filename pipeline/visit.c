@@ -526,7 +526,7 @@ void visit_pump(struct job *j)
         j->held = v->wait_next;
         visit_unfinished(v);
     }
-    if (j->stopping)
+    if (j->stopping || j->paused)
         return;
     uv_update_time(&j->loop); /* the pace is kept by the clock, not by when the loop last looked at it */
     uv_timer_stop(&j->wake);

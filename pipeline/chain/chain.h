@@ -46,6 +46,8 @@ void chain_config_release(struct chain_config *c); /* NULL-safe */
 /* Judges a file by its ELF note, without running any of it.  `type`: TROMMEL_NOTE_STAGE or _SINK.  The
  * message names file, field, both values and the mend. */
 int note_judge(const char *path, uint32_t type, struct trommel_note *ret, struct err *err);
+/* The same of a file that is open; `path` is for the message. */
+int note_judge_fd(int fd, const char *path, uint32_t type, struct trommel_note *ret, struct err *err);
 /* Checks and parses one option's text by its row; val->u.p of strings borrows `text`. */
 int option_parse(const trommel_opt *row, const char *text, trommel_val *val, struct err *err);
 #endif

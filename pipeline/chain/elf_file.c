@@ -8,20 +8,29 @@
 
 #include "base/err.h"
 
-int elf_file_open(struct elf_file *f, const char *path)
+int elf_file_of(struct elf_file *f, int fd)
 {
     struct stat st;
 
+    f->fd = fd;
     f->size = 0;
-    f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (f->fd < 0)
-        return ERR_ABSENT;
-    if (fstat(f->fd, &st) || !S_ISREG(st.st_mode)) {
-        elf_file_close(f);
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode))
         return ERR_REFUSED;
-    }
     f->size = (uint64_t)st.st_size;
     return 0;
+}
+
+int elf_file_open(struct elf_file *f, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), rc;
+
+    f->fd = -1;
+    if (fd < 0)
+        return ERR_ABSENT;
+    rc = elf_file_of(f, fd);
+    if (rc)
+        elf_file_close(f);
+    return rc;
 }
 
 void elf_file_close(struct elf_file *f)

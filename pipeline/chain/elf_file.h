@@ -17,6 +17,8 @@ struct elf_file {
 };
 /* 0; ERR_ABSENT with errno: cannot be opened; ERR_REFUSED: no regular file.  Never waits (a FIFO). */
 int elf_file_open(struct elf_file *f, const char *path);
+/* One that is open, and stays the caller's to close.  0, ERR_REFUSED. */
+int elf_file_of(struct elf_file *f, int fd);
 void elf_file_close(struct elf_file *f);
 /* All n bytes at `at`, or ERR_INVALID. */
 int elf_file_read(const struct elf_file *f, void *to, size_t n, uint64_t at);

@@ -241,6 +241,16 @@ int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_st
     return 0;
 }
 
+uint32_t pool_gen_next(const struct pool *p, uint32_t after)
+{
+    uint32_t next = 0;
+
+    for (const struct generation *g = p->gens; g; g = g->next)
+        if (g->id > after && (!next || g->id < next))
+            next = g->id;
+    return next;
+}
+
 const struct chain_config *pool_gen_config(const struct pool *p, uint32_t generation)
 {
     const struct generation *g = generation_find(p, generation);

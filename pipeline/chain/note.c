@@ -189,24 +189,32 @@ static int judge_versions(struct judge *j)
     return 0;
 }
 
-int note_judge(const char *path, uint32_t type, struct trommel_note *ret, struct err *err)
+int note_judge_fd(int fd, const char *path, uint32_t type, struct trommel_note *ret, struct err *err)
 {
     struct judge j = { .path = path, .type = type, .err = err };
     Elf64_Ehdr eh;
     int rc;
 
-    rc = elf_file_open(&j.file, path);
-    if (rc == ERR_ABSENT)
-        return err_set(err, ERR_ABSENT, "%s: cannot be opened: %s", path, strerror(errno));
-    if (rc)
+    if (elf_file_of(&j.file, fd))
         return err_set(err, ERR_REFUSED, "%s: not a file: name the .so itself", path);
     rc = judge_header(&j, &eh);
     if (!rc)
         rc = find_note(&j, &eh);
     if (!rc)
         rc = judge_versions(&j);
-    elf_file_close(&j.file);
     if (!rc && ret)
         *ret = j.note;
+    return rc;
+}
+
+int note_judge(const char *path, uint32_t type, struct trommel_note *ret, struct err *err)
+{
+    struct elf_file f;
+    int rc = elf_file_open(&f, path);
+
+    if (rc == ERR_ABSENT)
+        return err_set(err, ERR_ABSENT, "%s: cannot be opened: %s", path, strerror(errno));
+    rc = note_judge_fd(f.fd, path, type, ret, err); /* also says that it is no file */
+    elf_file_close(&f);
     return rc;
 }

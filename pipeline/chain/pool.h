@@ -125,6 +125,8 @@ void pool_gen_end(struct pool *p, uint32_t generation);
 void pool_gen_fallback(struct pool *p, uint32_t generation, uint32_t behind);
 /* ERR_ABSENT if there is none of that number (any more). */
 int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_stats *ret);
+/* The lowest number above `after` of those there are; 0: none. */
+uint32_t pool_gen_next(const struct pool *p, uint32_t after);
 /* Borrowed, until it is GONE or FAILED; NULL if there is none. */
 const struct chain_config *pool_gen_config(const struct pool *p, uint32_t generation);
 /* The stages' ids, as their tables say; READY at least.  NULL past the last one. */

@@ -38,8 +38,8 @@ struct stage_copy {
 void stage_copy_release(struct stage_copy *); /* NULL-safe */
 
 /* Flags of stage_store_take. */
-/* ANYONE: who could have written it is not asked: for the chain that the operator started with, and for bundled
- * stages, which are the program's own as its worker is. */
+/* ANYONE: who could have written it is not asked: for the chain that the operator started with, and for
+ * bundled stages, which are the program's own as its worker is. */
 #define STAGE_STORE_ANYONE  1u
 #define STAGE_STORE_BLOCKED 2u /* takes what is blocked, too */
 
@@ -51,8 +51,10 @@ void stage_copy_release(struct stage_copy *); /* NULL-safe */
  * why.  ERR_ABSENT, ERR_LIMIT (size), ERR_AGAIN (it was being written), ERR_IO. */
 int stage_store_take(struct stage_store *, const char *path, unsigned flags, struct stage_copy *ret,
                      struct err *err);
-/* The judgement alone: who could have written it. */
+/* The judgement alone: who could have written the file (or folder)? */
 int stage_file_judge(const char *path, struct err *err);
+/* Opens it for reading and judges what was opened; `anyone`: only opens.  A descriptor, or an error. */
+int stage_file_open(const char *path, int anyone, struct err *err);
 
 /* Removes every copy whose path is not among `keep`: call it once what runs, and what may be gone back
  * to, is known. */

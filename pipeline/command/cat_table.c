@@ -1,23 +1,18 @@
-/* cat_table: see cat_table.h.
- *
- * What a page says is printed as text and nothing else: control characters and marks of direction are
- * taken out, so that no page can write on the terminal.  Widths are those of wcwidth(3). */
+/* cat_table: see cat_table.h. */
 #include "command/cat_table.h"
 
-#include <limits.h>
 #include <locale.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
+#include "command/text.h"
 #include "record/record.h"
 
 #define HELD_MAX 500  /* rows that the widths are fitted to */
-#define CELL_BYTES 1024
-#define GAP 2
+#define GAP TEXT_GAP
 
 enum { COL_URL, COL_LAYOUT, COL_TITLE, COL_DATE, COL_RELATION, COL_SPAM, COLS };
 static const struct {
@@ -39,91 +34,6 @@ struct cat_table {
     size_t n;
     locale_t locale;
 };
-
-/* ---- text --------------------------------------------------------------------------------------- */
-
-/* One character at s: its bytes (at least 1) and width; -1: not to be printed. */
-static size_t char_read(const char *s, size_t n, int *ret_width)
-{
-    mbstate_t state = { 0 };
-    wchar_t c;
-    size_t k = mbrtowc(&c, s, n, &state);
-
-    if (k == 0 || k > n) { /* NUL, invalid or cut */
-        *ret_width = -1;
-        return 1;
-    }
-    *ret_width = wcwidth(c);
-    if ((c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-        c == 0xfeff)
-        *ret_width = -1;
-    return k;
-}
-
-static unsigned text_width(const char *s)
-{
-    size_t n = strlen(s);
-    unsigned w = 0;
-    int one;
-
-    while (n) {
-        size_t k = char_read(s, n, &one);
-        w += one > 0 ? (unsigned)one : 0;
-        s += k;
-        n -= k;
-    }
-    return w;
-}
-
-/* A clean copy of at most CELL_BYTES: white space runs and what can't be printed become one space. */
-static char *text_clean(trommel_str s)
-{
-    char *out = malloc(CELL_BYTES + 1), *o = out;
-    int space = 0, width;
-
-    if (!out)
-        return NULL;
-    while (s.n && o < out + CELL_BYTES - MB_LEN_MAX - 1) {
-        size_t k = char_read(s.p, s.n, &width);
-        if (width < 0 || (k == 1 && *s.p == ' ')) {
-            space = o > out;
-        } else {
-            if (space)
-                *o++ = ' ';
-            space = 0;
-            memcpy(o, s.p, k);
-            o += k;
-        }
-        s.p += k;
-        s.n -= k;
-    }
-    *o = '\0';
-    return out;
-}
-
-/* Prints s in exactly `width` columns (the last cell of a line: at most), cut with an ellipsis. */
-static void cell_print(FILE *f, const char *s, unsigned width, int last)
-{
-    unsigned left = width, full = text_width(s);
-    size_t n = strlen(s);
-    int one;
-
-    if (full > width)
-        left--; /* for the ellipsis */
-    while (n) {
-        size_t k = char_read(s, n, &one);
-        if (one > 0 && (unsigned)one > left)
-            break;
-        left -= one > 0 ? (unsigned)one : 0;
-        fwrite(s, 1, k, f);
-        s += k;
-        n -= k;
-    }
-    if (full > width)
-        fputs("…", f);
-    if (!last)
-        fprintf(f, "%*s", (int)(left + GAP), "");
-}
 
 /* ---- cells -------------------------------------------------------------------------------------- */
 
@@ -220,7 +130,7 @@ static void row_print(const struct cat_table *t, const struct row *r)
     while (last > 0 && !cell_of(r, last)[0])
         last--;
     for (int c = 0; c <= last; c++)
-        cell_print(t->out, cell_of(r, c), t->width[c], c == last);
+        text_print(t->out, cell_of(r, c), t->width[c], c == last);
     fputc('\n', t->out);
 }
 

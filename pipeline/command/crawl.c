@@ -57,6 +57,7 @@ static const char usage[] =
     "      --grace SECONDS     after an interrupt, for what is under way (10)\n"
     "      --sink-patience SECONDS   how long a sink may be in trouble before the job stops (30)\n"
     "      --no-progress       no progress on standard error\n"
+    "      --no-control        no control socket: `trommel ctl` does not reach this crawl\n"
     "  -v, --verbose           more messages; twice, all of them\n"
     "  -h, --help\n"
     "\n"
@@ -110,6 +111,7 @@ static const struct row rows[] = {
     { "ignore-robots", KIND_FLAG, AT(ignore_robots), 0, 0, NULL },
     { "follow-nofollow", KIND_FLAG, AT(follow_nofollow), 0, 0, NULL },
     { "no-progress", KIND_FLAG, AT(no_progress), 0, 0, NULL },
+    { "no-control", KIND_FLAG, AT(no_control), 0, 0, NULL },
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 

@@ -18,7 +18,7 @@ chain:page record parse
 deliver:record chain
 library:chain record index parse
 control:record chain
-command:. library fetch chain record frontier deliver index parse page"
+command:. control library fetch chain record frontier deliver index parse page"
 while IFS=: read -r folder may; do
     [ -d "pipeline/$folder" ] || continue
     wrong=
