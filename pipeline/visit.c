@@ -8,11 +8,12 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "chain/letter.h"
 #include "parse/url.h"
+#include "visit_links.h"
 #include <trommel/sink.h> /* TROMMEL_ACK_* */
 
 enum {
-    LINKS_BYTES_MAX = LIMIT_LINKS * (LIMIT_URL_BYTES + 2),
     WAITING_LEAST = 32, /* pages that wait for the chain before nothing more is fetched */
 };
 
@@ -60,7 +61,7 @@ static struct visit *visit_new(struct job *j, struct frontier_item *item)
     buf_init(&v->body, LIMIT_BODY_BYTES);
     buf_init(&v->headers, LIMIT_HEADER_BYTES);
     buf_init(&v->fetch, LIMIT_HEADER_BYTES);
-    buf_init(&v->links, LINKS_BYTES_MAX);
+    buf_init(&v->links, LINKS_LIST_BYTES);
     v->next = j->all;
     if (v->next)
         v->next->prev = v;
@@ -91,31 +92,14 @@ void visit_free(struct visit *v)
     free(v);
 }
 
-/* The URLs collected in v->links as the frontier wants them. */
-static struct frontier_link *links_of(const struct visit *v, size_t *ret_n)
-{
-    struct frontier_link *links = NULL;
-    size_t n = 0, at = 0;
-
-    if (v->links.len)
-        links = malloc(LIMIT_LINKS * sizeof *links);
-    while (links && at < v->links.len && n < LIMIT_LINKS) {
-        const char *url = (const char *)v->links.data + at + 1;
-        size_t len = strlen(url);
-        links[n++] = (struct frontier_link){ { url, len }, v->links.data[at] };
-        at += len + 2;
-    }
-    *ret_n = n;
-    return links;
-}
-
 int visit_done(struct visit *v, enum visit_end how, const struct frontier_link *links, size_t n_links,
                uint32_t retry_ms)
 {
     struct job *j = v->job;
-    enum frontier_end end = how == END_RETRIED      ? FRONTIER_RETRY
-                            : how == END_REDIRECTED ? FRONTIER_REDIRECT
-                                                    : FRONTIER_DONE;
+    enum frontier_end end = how == END_RETRIED       ? FRONTIER_RETRY
+                            : how == END_REDIRECTED  ? FRONTIER_REDIRECT
+                            : how == END_QUARANTINED ? FRONTIER_DEAD
+                                                     : FRONTIER_DONE;
 
     int rc = frontier_done(j->frontier, &v->item, end, retry_ms, links, n_links);
     if (rc < 0) /* what could not be written down is not done: it will be fetched again */
@@ -264,44 +248,11 @@ void visit_to_chain(struct visit *v, struct fetch_answer *answer)
     pool_feed(j);
 }
 
-/* Keeps the URLs of the record's links for the frontier. */
-static void links_collect(struct visit *v, const struct pool_result *r)
-{
-    struct mp_value list, map, key, val;
-
-    if (record_get(r->record.p, r->record.n, "links", &list) < 0 || list.type != MP_ARRAY)
-        return;
-    const unsigned char *at = list.p, *end = (const unsigned char *)r->record.p + r->record.n;
-    for (uint32_t i = 0; i < list.u.n && i < LIMIT_LINKS; i++) {
-        trommel_str url = { 0 };
-        int nofollow = 0;
-        if (mp_read(&at, end, &map) < 0 || map.type != MP_MAP)
-            return;
-        for (uint32_t k = 0; k < map.u.n; k++) {
-            const unsigned char *value_at;
-            if (mp_read(&at, end, &key) < 0 || (value_at = at, mp_skip(&at, end)) < 0)
-                return;
-            if (key.type != MP_STR || mp_read(&value_at, end, &val) < 0)
-                continue;
-            if (key.len == 3 && !memcmp(key.p, "url", 3) && val.type == MP_STR)
-                url = (trommel_str){ (const char *)val.p, val.len };
-            else if (key.len == 8 && !memcmp(key.p, "nofollow", 8) && val.type == MP_BOOL)
-                nofollow = val.u.i != 0;
-        }
-        if (!url.n || url.n > LIMIT_URL_BYTES || memchr(url.p, 0, url.n) ||
-            (nofollow && !v->job->opt.follow_nofollow))
-            continue;
-        buf_add_byte(&v->links, (unsigned)nofollow);
-        buf_add(&v->links, url.p, url.n);
-        buf_add_byte(&v->links, 0);
-    }
-}
-
 static void visit_dropped(struct visit *v, trommel_str reason)
 {
     struct job *j = v->job;
     size_t n;
-    struct frontier_link *links = links_of(v, &n);
+    struct frontier_link *links = links_list(&v->links, &n);
 
     job_count_reason(j, reason.n ? reason.p : "dropped", reason.n ? reason.n : 7);
     if (visit_done(v, END_DROPPED, links, n, 0) == 0)
@@ -331,7 +282,7 @@ void visit_on_result(void *job, void *user, const struct pool_result *r)
         return;
     }
     v->outcome = r->outcome;
-    links_collect(v, r);
+    links_take(&v->links, r->record, j->opt.follow_nofollow);
     if (r->outcome == OUTCOME_DROPPED) {
         visit_dropped(v, r->reason);
         return;
@@ -348,6 +299,10 @@ void visit_on_result(void *job, void *user, const struct pool_result *r)
     buf_add(&record, r->record.p, r->record.n);
     if (r->outcome == OUTCOME_OK)
         dedupe_field(v, r, &record);
+    if (r->page && letter_make(&record, r->page) < 0)
+        log_warn("%s: its dead letter is without the page, for which there is no room beside the record; "
+                 "it cannot be replayed",
+                 v->url);
     visit_deliver(v, &record);
     buf_release(&record);
 }
@@ -359,7 +314,7 @@ static void visit_acked(struct visit *v)
     struct job *j = v->job;
     int dead = v->outcome == OUTCOME_QUARANTINED;
     size_t n;
-    struct frontier_link *links = links_of(v, &n);
+    struct frontier_link *links = links_list(&v->links, &n);
     uint8_t id[RECORD_ID_BYTES];
 
     memcpy(id, v->item->id, sizeof id);

@@ -1,6 +1,7 @@
 /* clock: time.  Monotonic for pace and budgets, wall for what a record says. */
 #ifndef TROMMEL_BASE_CLOCK_H
 #define TROMMEL_BASE_CLOCK_H
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -28,4 +29,6 @@ static inline int64_t clock_wall_ms(void)
 #define CLOCK_RFC3339_BYTES 32
 /* "2026-11-24T17:04:27.123Z" (RFC 3339, UTC); returns its length. */
 unsigned clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
+/* Reads back what it makes, and nothing else: 0 or ERR_INVALID. */
+int clock_rfc3339_read(const char *p, size_t n, int64_t *ret_wall_ms);
 #endif

@@ -5,7 +5,6 @@
  * not is said with file and place, and reading goes on behind it.  A segment that is being written may be
  * read. */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -19,6 +18,8 @@
 #include "base/log.h"
 #include "command/cat_table.h"
 #include "command/command.h"
+#include "command/letters.h"
+#include "command/segments.h"
 #include "deliver/segment.h"
 #include "record/record.h"
 
@@ -34,7 +35,11 @@ static const char usage[] =
     "      --id ID             the record with this id (hexadecimal, or as a manifest gave it)\n"
     "      --limit N           the first N records\n"
     "      --count             how many there are, nothing else\n"
-    "      --dead              the dead letters of a job's folder instead of its records\n"
+    "      --dead              the dead letters of a job's folder instead of its records: of each page the last\n"
+    "                          one, and none of those that `trommel replay --dead` has settled\n"
+    "      --all               with --dead: every letter there ever was\n"
+    "      --raw               with the bodies that dead letters hold (hexadecimal in JSON); without it JSON\n"
+    "                          says only how long they are\n"
     "  -h, --help\n"
     "\n"
     "Exit status: 0 all was whole (half a record at the end of a segment that is being written is only\n"
@@ -45,7 +50,8 @@ enum format { FORMAT_JSON, FORMAT_MSGPACK, FORMAT_TABLE, FORMAT_COUNT };
 
 struct cat {
     enum format format;
-    int dead;
+    int dead, all, raw;
+    struct letters *letters; /* of the folder that is being read; NULL: every record counts */
     const char *id;
     char *fields[FIELDS_MAX], *fields_text; /* they lie in it */
     size_t n_fields;
@@ -135,6 +141,7 @@ static void out_flush(struct cat *c)
 static int record_print(struct cat *c, const unsigned char *p, size_t n)
 {
     struct err err = { 0 };
+    struct mp_value body;
     int rc = mp_check(p, n, LIMIT_RECORD_DEPTH, &err);
 
     if (rc < 0)
@@ -150,6 +157,12 @@ static int record_print(struct cat *c, const unsigned char *p, size_t n)
     }
     if (c->n_fields) {
         fields_pick(c, p, n);
+        p = c->picked.data;
+        n = c->picked.len;
+    }
+    if (c->format == FORMAT_JSON && !c->raw && !c->n_fields && record_get(p, n, "page.body", &body) == 0) {
+        buf_clear(&c->picked);
+        letter_without_body(&c->picked, p, n);
         p = c->picked.data;
         n = c->picked.len;
     }
@@ -173,16 +186,9 @@ static int cat_done(const struct cat *c)
     return c->failed || (c->limit && c->n >= c->limit);
 }
 
-static int ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-
-    return n >= k && !strcmp(s + n - k, end);
-}
-
 static void lost_say(struct cat *c, const char *name, const struct segment_item *it, int torn)
 {
-    if (torn && ends_with(name, SEGMENT_OPEN)) {
+    if (torn && segment_is_open(name)) {
         log_info("%s: the last %llu bytes are %s; they are left out", name, (unsigned long long)it->lost,
                  it->what);
         return;
@@ -192,66 +198,54 @@ static void lost_say(struct cat *c, const char *name, const struct segment_item 
     c->bad = 1;
 }
 
+/* What the reader has found in the file `name`; errno is its own. */
+static void cat_event(struct cat *c, const char *name, enum segment_event e, const struct segment_item *it)
+{
+    if (e == SEGMENT_FAILED) {
+        log_error("%s: cannot be read (%s)", name, strerror(errno));
+        c->bad = 1;
+    } else if (e != SEGMENT_RECORD) {
+        lost_say(c, name, it, e == SEGMENT_TORN);
+    } else if ((!c->letters || letters_count(c->letters, it->id)) && record_print(c, it->record, it->n) < 0) {
+        log_warn("%s: at byte %llu: no record that can be printed; %zu bytes are left out", name,
+                 (unsigned long long)it->offset, it->n);
+        c->bad = 1;
+    }
+}
+
 static void cat_fd(struct cat *c, int fd, const char *name)
 {
-    struct segment *s = segment_new(fd, 0, !ends_with(name, SEGMENT_OPEN));
+    struct segment *s = segment_new(fd, 0, !segment_is_open(name));
+    enum segment_event e = SEGMENT_RECORD;
     struct segment_item it;
 
-    while (s && !cat_done(c)) {
-        enum segment_event e = segment_next(s, &it);
-
+    while (s && e != SEGMENT_FAILED && !cat_done(c)) {
+        e = segment_next(s, &it);
         if (e == SEGMENT_END)
             break;
-        if (e == SEGMENT_FAILED) {
-            log_error("%s: cannot be read (%s)", name, strerror(errno));
-            c->bad = 1;
-            break;
-        }
-        if (e != SEGMENT_RECORD) {
-            lost_say(c, name, &it, e == SEGMENT_TORN);
-        } else if (record_print(c, it.record, it.n) < 0) {
-            log_warn("%s: at byte %llu: no record that can be printed; %zu bytes are left out", name,
-                     (unsigned long long)it.offset, it.n);
-            c->bad = 1;
-        }
+        cat_event(c, name, e, &it);
     }
     if (!s)
         log_error("%s: out of memory", name);
     segment_free(s);
 }
 
-static void cat_file(struct cat *c, const char *path)
+static void cat_file(struct cat *c, const char *given)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char other[4200];
-    size_t n = strlen(path);
+    char *path = strdup(given);
+    int fd = path ? segment_file_open(path) : -1;
 
-    /* it may have got its final name since the folder was listed */
-    if (fd < 0 && errno == ENOENT && ends_with(path, SEGMENT_OPEN) && n < sizeof other) {
-        memcpy(other, path, n - strlen(SEGMENT_OPEN));
-        other[n - strlen(SEGMENT_OPEN)] = '\0';
-        path = other;
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-    }
     if (fd < 0) {
-        log_error("%s: %s; give a segment, a job's folder or a folder of segments", path, strerror(errno));
+        log_error("%s: %s; give a segment, a job's folder or a folder of segments", given, strerror(errno));
         c->bad = 1;
-        return;
+    } else {
+        cat_fd(c, fd, path);
+        close(fd);
     }
-    cat_fd(c, fd, path);
-    close(fd);
+    free(path);
 }
 
 /* ---- folders ------------------------------------------------------------------------------------ */
-
-static int is_segment(const struct dirent *e)
-{
-    const char *at = strstr(e->d_name, ".msgpack");
-
-    return e->d_name[0] != '.' && at &&
-           (!at[8] || !strcmp(at + 8, ".zst") || !strcmp(at + 8, SEGMENT_OPEN) ||
-            !strcmp(at + 8, ".zst" SEGMENT_OPEN));
-}
 
 static int is_folder(const char *path)
 {
@@ -262,28 +256,38 @@ static int is_folder(const char *path)
 
 static void cat_folder(struct cat *c, const char *dir, int in_job)
 {
-    struct dirent **list;
-    int n = scandir(dir, &list, is_segment, versionsort);
+    struct segments *s = segments_open(dir);
+    struct segment_item it;
+    enum segment_event e;
 
-    if (n < 0) {
+    if (!s) {
         log_error("%s: %s", dir, strerror(errno));
         c->bad = 1;
         return;
     }
-    if (n == 0 && !in_job) {
+    if (segments_count(s) == 0 && !in_job) {
         log_error("%s: has neither segments (NAME.msgpack) nor a folder records; give the folder of a "
                   "job or of its records",
                   dir);
         c->bad = 1;
     }
-    for (int i = 0; i < n; i++) {
-        char path[4200];
-        snprintf(path, sizeof path, "%.3900s/%.255s", dir, list[i]->d_name);
-        if (!cat_done(c))
-            cat_file(c, path);
-        free(list[i]);
+    while (!cat_done(c) && (e = segments_next(s, &it)) != SEGMENT_END)
+        cat_event(c, segments_path(s), e, &it);
+    segments_close(s);
+}
+
+static void cat_dead(struct cat *c, const char *dir)
+{
+    struct err err = { 0 };
+
+    if (!c->all && letters_open(dir, &c->letters, &err) < 0) {
+        log_error("%s", err.text);
+        c->bad = 1;
+        return;
     }
-    free(list);
+    cat_folder(c, dir, 1);
+    letters_close(c->letters);
+    c->letters = NULL;
 }
 
 /* A job's folder has its records in a folder of its own. */
@@ -299,7 +303,9 @@ static void cat_path(struct cat *c, const char *path)
     if (!strncmp(path, "file:", 5) && access(path, F_OK) != 0) /* as --out names it */
         path += strncmp(path, "file://", 7) ? 5 : 7;
     snprintf(sub, sizeof sub, "%.4000s/%s", path, parts[c->dead]);
-    if (is_folder(sub)) {
+    if (is_folder(sub) && c->dead) {
+        cat_dead(c, sub);
+    } else if (is_folder(sub)) {
         cat_folder(c, sub, 1);
     } else if (c->dead) {
         log_error("%s: has no %s; --dead goes with the folder of a job", path, parts[1]);
@@ -360,7 +366,8 @@ static int args_parse(struct cat *c, int argc, char **argv)
         { "table", no_argument, NULL, 't' },        { "format", required_argument, NULL, 'f' },
         { "fields", required_argument, NULL, 'F' }, { "id", required_argument, NULL, 'i' },
         { "limit", required_argument, NULL, 'l' },  { "count", no_argument, NULL, 'c' },
-        { "dead", no_argument, NULL, 'd' },         { 0 },
+        { "dead", no_argument, NULL, 'd' },         { "all", no_argument, NULL, 'a' },
+        { "raw", no_argument, NULL, 'r' },          { 0 },
     };
     int opt, rc = 0;
 
@@ -371,6 +378,8 @@ static int args_parse(struct cat *c, int argc, char **argv)
         case 't': c->format = FORMAT_TABLE; break;
         case 'c': c->format = FORMAT_COUNT; break;
         case 'd': c->dead = 1; break;
+        case 'a': c->all = 1; break;
+        case 'r': c->raw = 1; break;
         case 'i': c->id = optarg; break;
         case 'f': rc = format_parse(c, optarg); break;
         case 'F': rc = fields_parse(c, optarg); break;
@@ -385,6 +394,10 @@ static int args_parse(struct cat *c, int argc, char **argv)
     }
     if (rc == 0 && optind == argc) {
         log_error("nothing to read; name a segment, the folder of a job, or - for standard input");
+        return ERR_USAGE;
+    }
+    if (rc == 0 && c->all && !c->dead) {
+        log_error("--all: goes with --dead only; leave it out");
         return ERR_USAGE;
     }
     if (rc == 0 && c->n_fields && (c->format == FORMAT_TABLE || c->format == FORMAT_COUNT)) {

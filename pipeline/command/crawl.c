@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "command/command.h"
+#include "command/crawl_options.h"
 #include "command/number.h"
 #include "job.h"
 
@@ -182,9 +183,22 @@ static int row_set(const struct row *row, const char *text, const char *where, s
     return 0;
 }
 
+int crawl_option_set(const char *name, size_t n, const char *text, struct job_options *opt, struct err *err)
+{
+    const struct row *row = row_find(name, n);
+    char where[80];
+
+    if (!row)
+        return ERR_ABSENT;
+    snprintf(where, sizeof where, "--%.*s", (int)n, name);
+    if (!text && row->kind != KIND_FLAG)
+        return err_set(err, ERR_USAGE, "%s: needs a value: %s", where, row->unit);
+    return row_set(row, text, where, opt, err);
+}
+
 /* ---- the configuration file ---- */
 
-static int config_key(struct crawl_args *a, const char *path, struct fy_node_pair *pair, struct err *err)
+static int config_key(struct job_options *opt, const char *path, struct fy_node_pair *pair, struct err *err)
 {
     struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
     const char *name = fy_node_get_scalar0(key);
@@ -201,13 +215,12 @@ static int config_key(struct crawl_args *a, const char *path, struct fy_node_pai
     if (!text)
         return err_set(err, ERR_USAGE, "%s: %s: must be one plain value", path, name);
     snprintf(where, sizeof where, "%s: %s", path, name);
-    return row_set(row, text, where, &a->job, err);
+    return row_set(row, text, where, opt, err);
 }
 
-static int config_read(struct crawl_args *a, struct err *err)
+int crawl_config_read(const char *path, struct job_options *opt, struct fy_document **doc, struct err *err)
 {
     struct stat st;
-    const char *path = a->config;
 
     if (stat(path, &st) < 0)
         return err_set(err, ERR_USAGE, "%s: cannot read the configuration: %s", path, strerror(errno));
@@ -215,15 +228,15 @@ static int config_read(struct crawl_args *a, struct err *err)
         return err_set(err, ERR_USAGE, "%s: is no configuration file (a regular file of at most %u bytes)", path,
                        LIMIT_CONFIG_BYTES);
     struct fy_parse_cfg cfg = { .flags = FYPCF_DEFAULT_DOC };
-    a->doc = fy_document_build_from_file(&cfg, path);
-    struct fy_node *root = a->doc ? fy_document_root(a->doc) : NULL;
+    *doc = fy_document_build_from_file(&cfg, path);
+    struct fy_node *root = *doc ? fy_document_root(*doc) : NULL;
     if (!root)
         return err_set(err, ERR_USAGE, "%s: is no YAML that can be read (the place is named above)", path);
     if (!fy_node_is_mapping(root))
         return err_set(err, ERR_USAGE, "%s: must be a map of options, such as `depth: 3`", path);
     void *at = NULL;
     for (struct fy_node_pair *p; (p = fy_node_mapping_iterate(root, &at));) {
-        int rc = config_key(a, path, p, err);
+        int rc = config_key(opt, path, p, err);
         if (rc < 0)
             return rc;
     }
@@ -293,15 +306,31 @@ static int chain_read(struct crawl_args *a, struct chain_config *chain, struct e
     return rc == 0 ? chain_config_find(chain, NULL, err) : rc;
 }
 
+struct job_options crawl_options_default(void)
+{
+    return (struct job_options){
+        .dir = "trommel-job",
+        .scope = SCOPE_HOST,
+        .depth = 1000000,
+        .per_host = 1,
+        .connections = LIMIT_CONNECTIONS,
+        .budget_bytes = LIMIT_BUDGET_BYTES,
+        .delay_s = 1,
+        .grace_s = 10,
+        .sink_patience_s = 30,
+        .user_agent = "Trommel/" TROMMEL_VERSION,
+        .timeout_ms = 30000,
+        .connect_ms = 10000,
+        .body_bytes = LIMIT_BODY_BYTES,
+        .page_ms = LIMIT_PAGE_MS,
+        .stage_ms = LIMIT_STAGE_MS,
+        .worker_bytes = LIMIT_WORKER_BYTES,
+    };
+}
+
 static int crawl(int argc, char **argv)
 {
-    struct crawl_args a = {
-        .job = { .dir = "trommel-job", .scope = SCOPE_HOST, .depth = 1000000, .per_host = 1, .connections = LIMIT_CONNECTIONS,
-                 .budget_bytes = LIMIT_BUDGET_BYTES, .delay_s = 1, .grace_s = 10, .sink_patience_s = 30,
-                 .user_agent = "Trommel/" TROMMEL_VERSION, .timeout_ms = 30000, .connect_ms = 10000,
-                 .body_bytes = LIMIT_BODY_BYTES, .page_ms = LIMIT_PAGE_MS, .stage_ms = LIMIT_STAGE_MS,
-                 .worker_bytes = LIMIT_WORKER_BYTES },
-    };
+    struct crawl_args a = { .job = crawl_options_default() };
     struct chain_config chain = { 0 };
     struct err err = { 0 };
     int status = 2;
@@ -312,7 +341,7 @@ static int crawl(int argc, char **argv)
         abort();
     int rc = arguments(&a, argc, argv, 0, &err);
     if (rc == 0 && a.config)
-        rc = config_read(&a, &err);
+        rc = crawl_config_read(a.config, &a.job, &a.doc, &err);
     if (rc == 0)
         rc = arguments(&a, argc, argv, 1, &err);
     if (rc == 0 && a.verbose)

@@ -393,6 +393,17 @@ static int link_add(struct change *c, const struct entry *from, const struct fro
     return change_add(c, &parts, e);
 }
 
+int links_add(struct frontier *f, const struct entry *from, const struct frontier_link *links, size_t n_links)
+{
+    struct change c;
+    int rc = 0;
+
+    change_init(&c, f, n_links);
+    for (size_t i = 0; i < n_links && rc == 0; i++)
+        rc = link_add(&c, from, &links[i], 0);
+    return change_end(&c, rc);
+}
+
 void counted_end(struct frontier *f, const struct entry *e)
 {
     if (!e->counted)
@@ -443,6 +454,8 @@ int frontier_done(struct frontier *f, struct frontier_item **item, enum frontier
     assert(e); /* robots.txt is ended with frontier_robots */
     *item = NULL;
     flight_landed(f, fl);
+    if (how == FRONTIER_DEAD)
+        dead_put(f, fl->item.id);
     int rc = how == FRONTIER_RETRY ? visit_again(f, s, e, retry_ms)
                                    : visit_ended(f, s, e, how, links, n_links);
     flight_end(f, fl); /* last, so that a site whose links lead to itself stays */

@@ -55,7 +55,8 @@ int frontier_take(struct frontier *f, uint64_t now_ms, struct frontier_item **re
 
 /* How a visit ended.  Written in one batch: the URL's end and its links.  Takes *item. */
 enum frontier_end {
-    FRONTIER_DONE,  /* record acknowledged, dropped, or quarantined */
+    FRONTIER_DONE,  /* record acknowledged, or dropped */
+    FRONTIER_DEAD,  /* quarantined: done, and its record lies in the dead letters until frontier_settle */
     FRONTIER_RETRY, /* again, not before retry_ms; after LIMIT_ATTEMPTS the caller must end it */
     FRONTIER_REDIRECT, /* done; links[0] is where it goes, at the same depth, as its own visit */
 };
@@ -67,6 +68,15 @@ void frontier_transferred(struct frontier *f, struct frontier_item *item, uint64
  * disallow, asked again later; 4xx is allow all).  Takes *item. */
 int frontier_robots(struct frontier *f, struct frontier_item **item, int status, trommel_str body,
                     uint64_t now_ms);
+
+/* What is known of a page of the dead letters by its id: 1 its record lies there; 0 it was settled;
+ * ERR_ABSENT its visit has not ended like that: the URL is still queued, or was delivered since; or an
+ * error. */
+int frontier_dead(struct frontier *f, const uint8_t id[RECORD_ID_BYTES]);
+/* A page of the dead letters came out well after all.  Written in one batch: that it is settled, and its
+ * links, as those of a page at `url` so deep.  0 also if it was settled already (nothing is written then). */
+int frontier_settle(struct frontier *f, const uint8_t id[RECORD_ID_BYTES], trommel_str url, uint32_t depth,
+                    const struct frontier_link *links, size_t n_links);
 
 struct frontier_counts {
     uint64_t known, queued, in_flight, done, refused_robots, out_of_scope, too_deep, hosts;

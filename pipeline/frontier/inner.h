@@ -8,6 +8,7 @@
  *     take.c      which URL is next; robots.txt
  *     host.c      hosts and sites: who may go, and when
  *     queue.c     rows of the queue, and the part of it that is in memory
+ *     dead.c      pages whose records lie in the dead letters
  */
 #ifndef TROMMEL_FRONTIER_INNER_H
 #define TROMMEL_FRONTIER_INNER_H
@@ -187,6 +188,9 @@ void busy_end(struct frontier *f, struct entry *e); /* frees */
 int queues_open(struct frontier *f);
 int flights_open(struct frontier *f);
 
+/* ---- dead.c ---- */
+void dead_put(struct frontier *f, const uint8_t id[RECORD_ID_BYTES]); /* into the batch */
+
 /* ---- take.c ---- */
 void flight_end(struct frontier *f, struct flight *fl); /* frees; the entry is the caller's */
 void flight_landed(struct frontier *f, struct flight *fl); /* its transfer is over */
@@ -195,5 +199,8 @@ void rules_drop(struct frontier *f, struct site *s);
 /* ---- frontier.c ---- */
 /* e no longer holds a place under the limit of pages (it has ended, and counts among `pages` or not). */
 void counted_end(struct frontier *f, const struct entry *e);
+/* What the pending batch holds, and these links of a page that has ended: written, or nothing is. */
+int links_add(struct frontier *f, const struct entry *from, const struct frontier_link *links,
+              size_t n_links);
 int tally_write(struct frontier *f, const struct tally *next); /* commits the batch with it */
 #endif

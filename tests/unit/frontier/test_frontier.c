@@ -703,6 +703,53 @@ static void many_hosts_take_too_much(void **state)
     add_up(w);
 }
 
+/* ---- dead letters ---- */
+
+static int settle(struct world *w, const uint8_t *id, const char *const *urls)
+{
+    static const char url[] = "http://a.test/bad";
+    struct frontier_link links[8];
+    size_t n = 0;
+
+    for (; urls && urls[n]; n++)
+        links[n] = (struct frontier_link){ { urls[n], strlen(urls[n]) }, 0 };
+    return frontier_settle(w->f, id, (trommel_str){ url, sizeof url - 1 }, 2, links, n);
+}
+
+static void a_dead_letter_is_forgotten_or_settled_twice(void **state)
+{
+    struct world *w = *state;
+    uint8_t good[RECORD_ID_BYTES], bad[RECORD_ID_BYTES];
+
+    seed(w, "http://a.test/good");
+    seed(w, "http://a.test/bad");
+    struct frontier_item *item = take(w, "http://a.test/good");
+    memcpy(good, item->id, sizeof good);
+    done(w, item);
+    item = take(w, "http://a.test/bad");
+    memcpy(bad, item->id, sizeof bad);
+    assert_int_equal(frontier_dead(w->f, bad), ERR_ABSENT); /* not ended yet */
+    done_links(w, item, FRONTIER_DEAD, NULL);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(frontier_dead(w->f, bad), 1);
+        assert_int_equal(frontier_dead(w->f, good), ERR_ABSENT);
+        world_again(w);
+    }
+    assert_int_equal(settle(w, good, LINKS("http://a.test/never")), ERR_ABSENT);
+    nothing(w, ERR_CLOSED, UINT64_MAX);
+    assert_int_equal(settle(w, bad, LINKS("http://a.test/new", "http://other.test/", "http://a.test/good")), 0);
+    assert_int_equal(frontier_dead(w->f, bad), 0);
+    assert_int_equal(settle(w, bad, LINKS("http://a.test/never")), 0); /* it was: nothing is written */
+    world_again(w);
+    assert_int_equal(frontier_dead(w->f, bad), 0);
+    item = take(w, "http://a.test/new"); /* in scope, not known, one deeper than the page */
+    assert_int_equal(item->depth, 3);
+    assert_true(item->via.n == 17 && !memcmp(item->via.p, "http://a.test/bad", 17));
+    done(w, item);
+    nothing(w, ERR_CLOSED, UINT64_MAX);
+    add_up(w);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -726,6 +773,7 @@ int main(void)
         TEST(rules_are_lost_when_memory_is_short),
         TEST(ids_change_with_a_resume),
         TEST(a_second_process_or_damage_goes_unnoticed),
+        TEST(a_dead_letter_is_forgotten_or_settled_twice),
         TEST(many_hosts_take_too_much),
     };
 
