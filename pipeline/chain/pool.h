@@ -33,6 +33,7 @@ enum pool_gen_state {
 #undef X
 };
 #define POOL_GEN_NETWORK 1u /* stages that need network or files run outside the sandbox; without it they are refused */
+#define POOL_GEN_LOW     2u /* its workers give way to others (nice 10): for a shadow run */
 
 struct pool_options {
     unsigned workers;        /* 0: one a core */

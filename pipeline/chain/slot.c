@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #include "chain/generation.h"
 #include "chain/wire.h"
 
-enum { START_MAX_MS = 60000, WALL_FACTOR = 10 };
+enum { START_MAX_MS = 60000, WALL_FACTOR = 10, LOW_NICE = 10 };
 
 void slot_state_set(struct slot_proc *s, enum slot_state state)
 {
@@ -95,6 +96,8 @@ int slot_start(struct slot_proc *s, struct err *err)
         return err_set(err, ERR_IO,
                        "a worker cannot be started: its configuration is too large, or no memory");
     }
+    if (s->gen->flags & POOL_GEN_LOW)
+        setpriority(PRIO_PROCESS, (id_t)s->child.pid, LOW_NICE);
     s->started_ms = clock_mono_ms();
     slot_state_set(s, SLOT_STARTING);
     slot_flush(s);
