@@ -90,8 +90,8 @@ static void say_how(const struct slot_proc *s, const struct child_end *end, int 
     else if (signal != SIGSYS && by_itself && (signal == SIGKILL || was_full(s, end, d))) {
         size_t n = strlen(d->message);
         d->reason = "out_of_memory";
-        snprintf(d->message + n, sizeof d->message - n, "; %s had used %llu MiB of its %llu (--worker-memory)",
-                 signal == SIGKILL ? "it" : "memory was refused to it, which",
+        snprintf(d->message + n, sizeof d->message - n, "; %sit had used %llu MiB of its %llu (--worker-memory)",
+                 signal == SIGKILL ? "" : "memory was refused to it: ",
                  (unsigned long long)(end->peak_bytes >> 20), (unsigned long long)(most >> 20));
     }
 }
@@ -199,6 +199,9 @@ static void load_failed(struct slot_proc *s, const struct death *d, const struct
         snprintf(who, sizeof who, "stage `%.64s`: ", d->note->stage);
     if (!strcmp(d->reason, "refused"))
         err_set(&why, ERR_REFUSED, "%s", d->message);
+    else if (!strcmp(d->reason, "sandbox"))
+        err_set(&why, ERR_REFUSED, "%s: %swhile it was being %s, %s", path, who,
+                c->phase == CRUMB_CONFIGURE ? "configured" : "loaded", d->message);
     else if (c->phase == CRUMB_LOAD || c->phase == CRUMB_CONFIGURE)
         err_set(&why, ERR_REFUSED, "%s: %s%s while it was being %s: mend the stage or take it out", path, who,
                 d->message, c->phase == CRUMB_LOAD ? "loaded" : "configured");

@@ -27,15 +27,15 @@
  *
  * A stage that declares TROMMEL_F_NETWORK is refused, unless the host was told to let such stages run
  * (PROTO_NETWORK): then a child is forked that loads the chain in the sandbox only to see whether there is
- * one, and if so the worker stays outside of it, with all its stages; the host warns.  TROMMEL_SANDBOX=off in
- * the environment leaves all workers outside, for debuggers.  So are builds with a sanitizer, whose runtime
- * needs the forbidden.
+ * one, and if so the worker stays outside of it, with all its stages; the host warns.  The constructor of
+ * such a stage therefore must do with what others may.  TROMMEL_SANDBOX=off in the environment leaves all
+ * workers outside, for debuggers.  So are builds with a sanitizer, whose runtime needs the forbidden.
  *
  * A violation ends the worker: the kernel refuses the call and raises SIGSYS; the handler (sandbox_trap.c)
  * notes in shared memory what was tried, and the process dies of SIGSYS.  A stage cannot take the handler
- * away; one that blocks the signal dies of it unnamed.  Opening for reading passes through the same handler
- * while the chain is loaded: it tells files that are not the stage's own from those that are, and so names
- * them.
+ * away, and blocks all signals but this one; those who get round that die of it unnamed.  Opening for reading
+ * passes through the same handler while the chain is loaded: it tells files that are not the stage's own from
+ * those that are, and so names them.
  *
  * What this is worth: the first filter and Landlock hold against hostile code, from the first constructor to
  * the end.  The second filter holds against hostile pages that take over an honest stage; hostile code that

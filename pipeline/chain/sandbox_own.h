@@ -5,9 +5,9 @@
 
 #include "chain/sandbox.h"
 
-/* The sixth argument of those openat calls that the first filter lets through: the handler's.  It is no
- * secret and holds nothing back but honest code, which is how the handler gets to judge and name: what must
- * hold, holds without it. */
+/* The sixth argument of those calls of openat and rt_sigprocmask that are the handler's and let through.  It
+ * is no secret and holds nothing back but honest code, which is how the handler gets to judge and name: what
+ * must hold, holds without it. */
 #define SANDBOX_COOKIE 0x74726f6d6d656c31u
 /* Bits of open's flags that make it more than reading. */
 #define SANDBOX_OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC)

@@ -30,11 +30,10 @@ static const int always[] = {
     SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(times),
     SCMP_SYS(getrusage), SCMP_SYS(nanosleep), SCMP_SYS(clock_nanosleep), SCMP_SYS(pause),
     /* this process */
-    SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(restart_syscall), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu),
-    SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid),
-    SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(exit),
-    SCMP_SYS(exit_group)
+    SCMP_SYS(futex), SCMP_SYS(getrandom), SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+    SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu), SCMP_SYS(sysinfo), SCMP_SYS(uname),
+    SCMP_SYS(getpid), SCMP_SYS(gettid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
+    SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(exit), SCMP_SYS(exit_group)
 };
 static const int loading[] = {
     /* code; looking for files; the second filter */
@@ -71,6 +70,10 @@ static const struct row_if conditional[] = {
     { SCMP_SYS(prlimit64), BOTH, { IS(0, 0) } },
     { SCMP_SYS(prctl), BOTH, { IS(0, PR_SET_NAME) } },
     { SCMP_SYS(prctl), BOTH, { IS(0, PR_SET_VMA) } },
+    /* else the handler does it, without SIGSYS */
+    { SCMP_SYS(rt_sigprocmask), BOTH, { IS(0, SIG_UNBLOCK) } },
+    { SCMP_SYS(rt_sigprocmask), BOTH, { IS(1, 0) } },
+    { SCMP_SYS(rt_sigprocmask), BOTH, { IS(5, SANDBOX_COOKIE) } },
     /* every signal but SIGSYS, 31: a bit of the lower five is not set, or the sixth is */
     { SCMP_SYS(rt_sigaction), BOTH, { BITS(0, 1, 0) } },
     { SCMP_SYS(rt_sigaction), BOTH, { BITS(0, 2, 0) } },
