@@ -18,6 +18,7 @@
 #include "chain/sandbox.h"
 #include "chain/wire.h"
 #include "base/utf8.h"
+#include "plugin/stage/exec/exec.h"
 
 enum { LOG_A_SECOND = 50, LOG_BURST = 200, READS_MAX = 64 };
 
@@ -214,6 +215,29 @@ static int take_log(struct slot_proc *s, const unsigned char *p, uint32_t n, str
     return 0;
 }
 
+/* How the program ended is known when it has been ended (blame.c). */
+static int take_lost(struct slot_proc *s, const unsigned char *p, uint32_t n, struct death *d)
+{
+    static const char *const reasons[EXEC_LOSTS] = { [EXEC_LOST_DIED] = "exec_died",
+                                                     [EXEC_LOST_TIMEOUT] = "timeout",
+                                                     [EXEC_LOST_PROTOCOL] = "exec_protocol" };
+    struct proto_lost lost;
+    size_t len = n - sizeof lost, max = sizeof d->message - 80; /* room for how it ended */
+
+    if (n < sizeof lost)
+        return nonsense(d, "it said LOST with damaged fields");
+    memcpy(&lost, p, sizeof lost);
+    if (lost.how >= EXEC_LOSTS || lost.program >= s->programs.n)
+        return nonsense(d, "it said LOST with damaged fields");
+    make_printable(d->message, (const char *)p + sizeof lost, len < max ? len : max);
+    d->reason = reasons[lost.how];
+    d->is_lost = 1;
+    d->died = lost.how == EXEC_LOST_DIED;
+    d->program = lost.program;
+    d->not_begun = !lost.is_begun;
+    return ERR_CLOSED;
+}
+
 static int same_str(trommel_str record, const char *path, trommel_str want)
 {
     trommel_str got = record_get_str(record.p, record.n, path);
@@ -309,6 +333,8 @@ static int take_frame(struct slot_proc *s, const struct proto_head *h, const uns
         return take_log(s, p, h->n, d);
     case PROTO_RESULT:
         return take_result(s, h->seq, p, h->n, d);
+    case PROTO_LOST:
+        return take_lost(s, p, h->n, d);
     default:
         return nonsense(d, "a frame of unknown type %u", h->type);
     }

@@ -151,7 +151,7 @@ static int is_guilty(struct slot_proc *s, const struct death *d, const struct cr
     if (!strcmp(d->reason, "timeout"))
         return 1;
     f->deaths++;
-    if (c->seq != f->seq || c->phase < CRUMB_PARSE)
+    if (c->seq != f->seq || c->phase < CRUMB_PARSE || d->not_begun)
         return f->deaths >= DEATHS_BEFORE_IT;
     if (!strcmp(d->reason, "out_of_memory") && signal != SIGKILL && !served)
         return 1; /* at its own limit: SIGKILL may be anybody's */
@@ -197,11 +197,14 @@ static void load_failed(struct slot_proc *s, const struct death *d, const struct
         return;
     if (c->phase == CRUMB_CONFIGURE)
         snprintf(who, sizeof who, "stage `%.64s`: ", d->note->stage);
-    if (!strcmp(d->reason, "refused"))
+    if (!strcmp(d->reason, "refused") || !strcmp(d->reason, "start"))
         err_set(&why, ERR_REFUSED, "%s", d->message);
     else if (!strcmp(d->reason, "sandbox"))
         err_set(&why, ERR_REFUSED, "%s: %swhile it was being %s, %s", path, who,
                 c->phase == CRUMB_CONFIGURE ? "configured" : "loaded", d->message);
+    else if (d->is_lost)
+        err_set(&why, ERR_REFUSED, "stage `%s` cannot be configured: %s",
+                c->index < g->config.n_items ? g->config.items[c->index].ref : "exec", d->message);
     else if (c->phase == CRUMB_LOAD || c->phase == CRUMB_CONFIGURE)
         err_set(&why, ERR_REFUSED, "%s: %s%s while it was being %s: mend the stage or take it out", path, who,
                 d->message, c->phase == CRUMB_LOAD ? "loaded" : "configured");
@@ -247,6 +250,16 @@ static void page_judge(struct slot_proc *s, const struct death *d, const struct 
         slot_quarantine(s, stage, d, signal);
 }
 
+/* Before the log is read: what they say last comes in time. */
+static void programs_end(struct slot_proc *s, struct death *d)
+{
+    size_t n = strlen(d->message);
+
+    s->pool->dead_cpu_us += exec_end(&s->programs);
+    if (d->died)
+        exec_how(&s->programs, d->program, d->message + n, sizeof d->message - n);
+}
+
 void slot_died(struct slot_proc *s, struct death *d)
 {
     struct crumb c = slot_crumb(s);
@@ -257,13 +270,13 @@ void slot_died(struct slot_proc *s, struct death *d)
     struct sandbox_note note;
     struct child_end end;
 
+    programs_end(s, d);
     slot_read_log(s);
-    end = child_end(&s->child);
+    end = slot_end(s);
     trace_read(s, by_itself ? end.signal : 0, &trace);
     sandbox_note_read((const volatile char *)s->crumb + PROTO_NOTE_AT, &note);
     d->trace = &trace;
     d->note = &note;
-    s->pool->dead_cpu_us += end.cpu_us;
     slot_state_set(s, SLOT_DOWN);
     if (!d->reason)
         say_how(s, &end, by_itself, d);

@@ -16,6 +16,7 @@
 
 #include "base/limits.h"
 #include "chain/chain.h"
+#include "chain/exec.h"
 #include "chain/place.h"
 
 static const char *const bundled[] = { "layout", "boilerplate", "metadata", "dedupe" };
@@ -399,7 +400,7 @@ static int find_bundled(struct chain_item *item, const char *dir, struct err *er
     struct buf have = BUF_INIT(8192);
     char name[300], *path;
 
-    snprintf(name, sizeof name, "%.250s.so", item->ref);
+    snprintf(name, sizeof name, "%.250s.so", exec_id(item->ref) ? "exec" : item->ref);
     path = path_join(dir, name);
     item->path = path ? realpath(path, NULL) : NULL;
     free(path);

@@ -87,7 +87,6 @@ static void slots_drop(struct generation *g)
 {
     for (unsigned i = 0; i < g->n_slots; i++) {
         struct slot_proc *s = g->slots[i];
-        g->pool->dead_cpu_us += child_end(&s->child).cpu_us;
         g->pool->slots[s->index] = NULL;
         slot_release(s);
         free(s);
@@ -120,6 +119,7 @@ static void generation_free(struct generation *g)
     slots_drop(g);
     generation_stages_drop(g);
     chain_config_release(&g->config);
+    exec_plan_free(g->programs);
     free(g);
 }
 
@@ -174,6 +174,7 @@ int pool_gen_start(struct pool *p, struct chain_config *config, const struct poo
         g->slots = calloc(workers, sizeof(struct slot_proc *));
     if (!g || !g->slots)
         rc = err_set(err, ERR_NOMEM, "out of memory");
+    rc = rc ? rc : exec_plan_make(&g->config, &g->programs, err);
     while (!rc && g->n_slots < workers)
         rc = slot_add(g, err);
     if (rc) {

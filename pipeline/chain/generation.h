@@ -19,6 +19,7 @@ struct generation {
     int is_told;     /* on_generation knows of this state */
     int is_closing;  /* DRAINING: nothing is left, its workers were told to end; FAILED: they are gone */
     struct chain_config config;
+    struct exec_plan *programs; /* NULL: no exec stages */
     struct proto_config head;
     struct slot_proc **slots;
     unsigned n_slots;

@@ -4,6 +4,7 @@
  * shorter rows and a newer one's longer rows read alike afterwards (R4 of stage.h).  The table's memory is
  * the stage's own, mapped in this process: a lying pointer crashes this worker and nothing else.
  * Omitted: dlclose; a file once loaded stays until the process ends. */
+#include "chain/exec.h"
 #include "chain/load.h"
 
 #include <dlfcn.h>
@@ -36,6 +37,7 @@ static void stage_release(struct stage *s)
     for (size_t i = 0; s->values && i < s->d.n_opts; i++)
         free(s->values[i].text);
     free(s->path);
+    free(s->own_id);
     free(s->needs);
     free(s->provides);
     free(s->opts);
@@ -238,7 +240,7 @@ int chain_add(struct chain *c, const trommel_stage *table, const char *path, siz
         return err_set(err, ERR_NOMEM, "out of memory");
     c->stages = stages;
     s = &stages[c->n_stages];
-    *s = (struct stage){ .item = item };
+    *s = (struct stage){ .item = item, .channel = -1 };
     rc = stage_copy(s, table, path) ? err_set(err, ERR_NOMEM, "out of memory") : 0;
     rc = rc ? rc : check_ports(&k, "needs", s->needs, s->d.n_needs);
     rc = rc ? rc : check_ports(&k, "provides", s->provides, s->d.n_provides);
@@ -256,8 +258,34 @@ int chain_add(struct chain *c, const trommel_stage *table, const char *path, siz
 
 typedef const trommel_stage *(*entry_fn)(uint32_t, uint32_t);
 
-static int load_file(struct chain *c, const char *path, size_t item, struct err *err)
+/* The bundled stage `exec` may be there several times: as exec.NAME, which then is its id. */
+static int add_stage(struct chain *c, const trommel_stage *table, const struct chain_config *config, size_t item,
+                     struct err *err)
 {
+    trommel_stage named = { 0 };
+    char *id;
+    int rc;
+
+    if (!exec_id(config->items[item].ref))
+        return chain_add(c, table, config->items[item].path, item, err);
+    id = strdup(config->items[item].ref);
+    if (!id)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    memcpy(&named, table, table->struct_size < sizeof named ? table->struct_size : sizeof named);
+    named.id = id;
+    rc = chain_add(c, &named, config->items[item].path, item, err);
+    if (rc) {
+        free(id);
+        return rc;
+    }
+    c->stages[c->n_stages - 1].own_id = id;
+    c->stages[c->n_stages - 1].channel = exec_fd(config, item);
+    return 0;
+}
+
+static int load_file(struct chain *c, const struct chain_config *config, size_t item, struct err *err)
+{
+    const char *path = config->items[item].path;
     const trommel_stage *table;
     entry_fn entry;
     uint32_t index = 0;
@@ -281,7 +309,7 @@ static int load_file(struct chain *c, const char *path, size_t item, struct err 
                                               "%s: more than %d stages in one file (does "
                                               "trommel_stage_entry ever return NULL?)",
                                               path, STAGES_A_FILE)
-                                    : chain_add(c, table, path, item, err);
+                                    : add_stage(c, table, config, item, err);
     if (!rc && !index)
         return err_set(err, ERR_REFUSED, "%s: trommel_stage_entry(%u, 0) gives no stage", path,
                        TROMMEL_ABI_MAJOR);
@@ -296,7 +324,7 @@ int chain_load(struct chain *c, const struct chain_config *config, void (*at)(vo
     for (size_t i = 0; !rc && i < config->n_items; i++) {
         if (at)
             at(arg, (uint32_t)i);
-        rc = load_file(c, config->items[i].path, i, err);
+        rc = load_file(c, config, i, err);
     }
     return rc;
 }

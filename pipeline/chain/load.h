@@ -26,6 +26,7 @@ struct trommel_ctx {
     uint32_t fail_reason;
     uint32_t fail_n;
     char fail_text[FAIL_TEXT_MAX];
+    char own_reason[REASON_MAX + 1]; /* of the next verdict, in place of its index; empty: none (exec_service.c) */
     const char *said; /* why its table was refused, from load to report; or NULL */
 };
 
@@ -37,6 +38,8 @@ struct opt_value {
 struct stage {
     trommel_stage d;                /* as this host knows it: fields the stage is too old for are zero */
     char *path;                     /* its file, or NULL */
+    char *own_id;                   /* what d.id is, if it is not the table's; or NULL */
+    int channel;                    /* an exec stage's first descriptor (exec_fd), or -1 */
     size_t item;                    /* of the configuration */
     trommel_port *needs, *provides; /* copied, one stride */
     trommel_opt *opts;
@@ -78,6 +81,9 @@ struct chain {
     struct log_sink log;
     void (*at)(void *arg, uint32_t index); /* told before a stage's code is configured */
     void *at_arg;
+    /* The program of an exec stage cannot be used any longer: ends this worker.  NULL: there is none. */
+    void (*lost)(void *arg, uint32_t program, uint32_t how, uint32_t is_begun, const char *msg, size_t n);
+    void *lost_arg;
 };
 
 struct chain *chain_new(void);    /* NULL: out of memory */
@@ -95,6 +101,8 @@ int chain_options(struct chain *c, const struct chain_config *config, struct err
 int chain_link(struct chain *c, struct err *err);
 /* Names the chain: XXH3-128 over ids, versions, option values and the files' bytes. */
 int chain_hash(struct chain *c, struct err *err);
+/* What the stage `exec` gets as EXEC_SERVICE (exec_service.c). */
+extern const struct exec_service chain_exec_service;
 /* Calls every stage's configure.  Before: no page.  After: pages. */
 int chain_configure(struct chain *c, const trommel_host *host, struct err *err);
 #endif

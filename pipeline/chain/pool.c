@@ -270,7 +270,8 @@ uint64_t pool_cpu_us(const struct pool *p)
     uint64_t sum = p->dead_cpu_us;
 
     for (unsigned i = 0; i < p->n_slots; i++)
-        sum += p->slots[i] ? child_cpu_us(&p->slots[i]->child) : 0;
+        if (p->slots[i])
+            sum += child_cpu_us(&p->slots[i]->child) + exec_cpu_us(&p->slots[i]->programs);
     return sum;
 }
 

@@ -5,7 +5,7 @@
  * of one build (the first frame says so), so structs go as they lie.
  *
  *     host -> worker    CONFIG once, then PAGE …
- *     worker -> host    READY or REFUSED once, then LOG …, RESULT … in the order of the pages
+ *     worker -> host    READY or REFUSED once, then LOG …, RESULT … in the order of the pages; LOST is the last
  *
  * The host believes nothing: lengths are bounded, results must come in order, records are checked. */
 #ifndef TROMMEL_CHAIN_PROTO_H
@@ -16,7 +16,7 @@
 
 #define PROTO_MAGIC 0x314d5254u /* "TRM1" */
 enum { PROTO_FD_SOCKET = 3, PROTO_FD_RING, PROTO_FD_CRUMB, PROTO_FD_LIFE, PROTO_FD_END };
-enum { PROTO_CONFIG = 1, PROTO_PAGE, PROTO_READY, PROTO_REFUSED, PROTO_LOG, PROTO_RESULT };
+enum { PROTO_CONFIG = 1, PROTO_PAGE, PROTO_READY, PROTO_REFUSED, PROTO_LOG, PROTO_RESULT, PROTO_LOST };
 
 struct proto_head {
     uint32_t magic, type;
@@ -93,6 +93,13 @@ struct proto_result {
     uint32_t outcome, stage, retry, fatal;
     uint32_t reason_n, sketch_n, record_n, rsv;
     uint64_t cpu_us;
+};
+
+/* LOST: this, then the message: the worker ends, because a program of it cannot be used any longer (exec.h). */
+struct proto_lost {
+    uint32_t program; /* which of them */
+    uint32_t how;     /* EXEC_LOST_* */
+    uint32_t is_begun;
 };
 
 /* Where the worker is: in memory it can write, so a hint, copied before it is used.  Behind it, in the same

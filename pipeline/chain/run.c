@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "plugin/stage/exec/exec.h"
 
 enum { PUT_MSGPACK_DEPTH = 16 };
 #define ARENA_KEEP (16u * MIB) /* chunks kept from page to page */
@@ -97,6 +98,8 @@ static const trommel_url_service url_service = { .struct_size = sizeof(trommel_u
 static const void *host_service(trommel_ctx *c, const char *id)
 {
     (void)c;
+    if (id && !strcmp(id, EXEC_SERVICE))
+        return &chain_exec_service;
     return id && !strcmp(id, TROMMEL_SERVICE_URL) ? &url_service : NULL;
 }
 
@@ -504,6 +507,8 @@ static void set_text(trommel_str *to, const char *text)
 /* The reason a verdict names; fail() may have named it instead.  0 if there is none such. */
 static const char *reason_of(const struct stage *s, uint32_t reason, const char *dflt)
 {
+    if (s->ctx->own_reason[0])
+        return s->ctx->own_reason;
     if (!reason && s->ctx->fail_n)
         reason = s->ctx->fail_reason;
     if (!s->d.n_reasons && !reason)
@@ -553,6 +558,7 @@ static void chain_pass(struct trommel_page *p, struct run_result *res)
         p->stage_cpu_ns = cpu;
         s->ctx->fail_n = 0;
         s->ctx->fail_reason = 0;
+        s->ctx->own_reason[0] = 0;
         errno = 0; /* a crash is told by it from one for want of memory */
         verdict = s->d.process(s->self, s->ctx, p);
         p->stage_ns = clock_mono_ns();

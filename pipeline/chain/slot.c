@@ -48,9 +48,17 @@ int slot_init(struct slot_proc *s, struct generation *g, unsigned index)
     return s->crumb ? 0 : ERR_IO;
 }
 
+struct child_end slot_end(struct slot_proc *s)
+{
+    struct child_end end = child_end(&s->child);
+
+    s->pool->dead_cpu_us += end.cpu_us + exec_end(&s->programs);
+    return end;
+}
+
 void slot_release(struct slot_proc *s)
 {
-    child_end(&s->child);
+    slot_end(s);
     if (s->crumb)
         munmap((void *)(uintptr_t)s->crumb, PROTO_CRUMB_BYTES);
     if (s->crumb_fd >= 0)
@@ -87,12 +95,12 @@ int slot_start(struct slot_proc *s, struct err *err)
     s->served = 0;
     s->says_fatal = s->wants_out = 0;
     s->watch.is_set = 0;
-    rc = child_start(p->worker_path, s->ring.fd, s->crumb_fd, &s->child, err);
+    rc = child_start(p->worker_path, s->ring.fd, s->crumb_fd, s->gen->programs, &s->child, &s->programs, err);
     if (rc)
         return rc;
     if (watch_fd(s, s->child.sock, EV_SOCK, EPOLLIN) || watch_fd(s, s->child.pidfd, EV_PID, EPOLLIN) ||
         watch_fd(s, s->child.log, EV_LOG, EPOLLIN) || wire_config(&s->out, &s->gen->head, &s->gen->config)) {
-        child_end(&s->child);
+        slot_end(s);
         return err_set(err, ERR_IO,
                        "a worker cannot be started: its configuration is too large, or no memory");
     }
@@ -270,7 +278,7 @@ void slot_result(struct slot_proc *s, const struct pool_result *r)
 void slot_close_end(struct slot_proc *s)
 {
     slot_read_log(s);
-    s->pool->dead_cpu_us += child_end(&s->child).cpu_us;
+    slot_end(s);
     slot_state_set(s, SLOT_DOWN);
 }
 

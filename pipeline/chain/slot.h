@@ -12,6 +12,7 @@
 #define TROMMEL_CHAIN_SLOT_H
 #include <stdarg.h>
 
+#include "chain/exec.h"
 #include "chain/pool.h"
 #include "chain/proto.h"
 #include "chain/ring.h"
@@ -65,6 +66,7 @@ struct slot_proc {
     uint32_t life; /* counts the processes; old events are told by it */
     enum slot_state state;
     struct child child;
+    struct exec_set programs; /* of its exec stages: started and ended with it */
     struct ring ring;
     volatile struct crumb *crumb;
     int crumb_fd;
@@ -85,10 +87,14 @@ struct slot_proc {
 
 /* Why a slot's process ends. */
 struct death {
-    const char *reason; /* "crash" "timeout" "out_of_memory" "sandbox" "protocol" */
+    const char *reason; /* "crash" "timeout" "out_of_memory" "sandbox" "protocol" "exec_died" "exec_protocol" */
     char message[900];
     const struct crash_trace *trace; /* where it was; NULL or empty: not known */
     const struct sandbox_note *note; /* what the sandbox knows; NULL: not known */
+    int is_lost;      /* a program of its exec stages is: no stage crashed */
+    int died;         /* … by itself, it seems */
+    unsigned program; /* … which of them */
+    int not_begun;    /* the page at the front had not been begun with */
 };
 
 /* Is there a place for one more of its kind?  Guests have places of their own: neither kind waits for the other. */
@@ -120,6 +126,8 @@ const char *crumb_stage(const struct generation *g, const struct crumb *c);
 /* It has no page: its end of file, and time to close its stages; then it is DOWN. */
 void slot_close(struct slot_proc *s, uint64_t until_ms);
 void slot_close_end(struct slot_proc *s); /* kills what is left of it */
+/* Ends its process and programs, counts their time. */
+struct child_end slot_end(struct slot_proc *s);
 /* Reads a page's fixed parts and strings back from the ring. */
 void slot_page(const struct slot_proc *s, const struct flight *f, struct pool_page *ret);
 

@@ -30,7 +30,8 @@ static const char *const worker_env[] = {
     "MALLOC_MMAP_THRESHOLD_=33554432",
     "MALLOC_ARENA_MAX=1",
 };
-enum { ENV_ROWS = sizeof worker_env / sizeof worker_env[0], FD_SAFE = 20 };
+enum { ENV_ROWS = sizeof worker_env / sizeof worker_env[0], FD_SAFE = 64 };
+_Static_assert(FD_SAFE >= PROTO_FD_END + EXEC_FDS, "what is inherited lies below what is lifted");
 
 static int is_ours(const char *entry)
 {
@@ -60,19 +61,18 @@ static char **env_make(void)
     return env;
 }
 
-static void close_fd(int *fd)
+void fd_close(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
     *fd = -1;
 }
 
-/* Moves a descriptor above those that dup2 will fill. */
-static int fd_lift(int *fd)
+int fd_lift(int *fd)
 {
     int up = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, FD_SAFE);
 
-    close_fd(fd);
+    fd_close(fd);
     *fd = up;
     return up < 0 ? ERR_IO : 0;
 }
@@ -92,27 +92,21 @@ static int spawn_attr(posix_spawnattr_t *attr)
     return 0;
 }
 
-/* fds: what becomes 0 (null), 1 and 2 (log), then those of proto.h in their order. */
-static int spawn_with(const char *path, const int fds[3 + PROTO_FD_END - PROTO_FD_SOCKET], pid_t *ret)
+int spawn_program(const char *path, char *const argv[], char *const env[], const int *fds, unsigned n, pid_t *ret)
 {
-    char *argv[] = { (char *)(uintptr_t) "trommel-worker", NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    char **env = env_make();
-    int rc = env ? 0 : ENOMEM;
+    int rc = 0;
 
-    if (posix_spawn_file_actions_init(&actions)) {
-        free(env);
+    if (posix_spawn_file_actions_init(&actions))
         return ENOMEM;
-    }
-    for (int i = 0; !rc && i < PROTO_FD_END; i++)
-        rc = posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+    for (unsigned i = 0; !rc && i < n; i++)
+        rc = posix_spawn_file_actions_adddup2(&actions, fds[i], (int)i);
     if (!rc && !(rc = spawn_attr(&attr) ? ENOMEM : 0)) {
         rc = posix_spawn(ret, path, &actions, &attr, argv, env);
         posix_spawnattr_destroy(&attr);
     }
     posix_spawn_file_actions_destroy(&actions);
-    free(env);
     return rc;
 }
 
@@ -144,41 +138,59 @@ static int make_ends(struct child *c, struct ends *e, int ring, int crumb)
 
 static void close_ends(struct ends *e)
 {
-    close_fd(&e->null);
-    close_fd(&e->log);
-    close_fd(&e->sock);
-    close_fd(&e->ring);
-    close_fd(&e->crumb);
-    close_fd(&e->life);
+    fd_close(&e->null);
+    fd_close(&e->log);
+    fd_close(&e->sock);
+    fd_close(&e->ring);
+    fd_close(&e->crumb);
+    fd_close(&e->life);
 }
 
 static void child_close(struct child *c)
 {
-    close_fd(&c->pidfd);
-    close_fd(&c->sock);
-    close_fd(&c->log);
-    close_fd(&c->life);
+    fd_close(&c->pidfd);
+    fd_close(&c->sock);
+    fd_close(&c->log);
+    fd_close(&c->life);
     c->pid = 0;
 }
 
-int child_start(const char *path, int ring, int crumb, struct child *ret, struct err *err)
+/* 0 is null, 1 and 2 the log; then those of proto.h in their order; then its programs'. */
+static int worker_spawn(const char *path, const struct ends *e, const struct exec_set *programs, pid_t *ret)
+{
+    int fds[PROTO_FD_END + EXEC_FDS] = { e->null, e->log, e->log, e->sock, e->ring, e->crumb, e->life };
+    char *argv[] = { (char *)(uintptr_t) "trommel-worker", NULL };
+    char **env = env_make();
+    int rc = ENOMEM;
+
+    memcpy(fds + PROTO_FD_END, programs->fds, 2 * programs->n * sizeof fds[0]);
+    if (env)
+        rc = spawn_program(path, argv, env, fds, PROTO_FD_END + 2 * programs->n, ret);
+    free(env);
+    return rc;
+}
+
+int child_start(const char *path, int ring, int crumb, const struct exec_plan *plan, struct child *ret,
+                struct exec_set *ret_programs, struct err *err)
 {
     struct ends e = { -1, -1, -1, -1, -1, -1 };
     int rc;
 
     *ret = (struct child){ .pidfd = -1, .sock = -1, .log = -1, .life = -1 };
-    if (make_ends(ret, &e, ring, crumb)) {
+    ret_programs->n = 0;
+    if (make_ends(ret, &e, ring, crumb))
         rc = err_set(err, ERR_IO, "a worker cannot be started: %s: allow more open files (ulimit -n)",
                      strerror(errno));
-    } else {
-        rc = spawn_with(path, (int[]){ e.null, e.log, e.log, e.sock, e.ring, e.crumb, e.life }, &ret->pid);
-        if (rc) {
-            ret->pid = 0;
-            rc = err_set(err, ERR_IO, "the worker program %s cannot be started: %s", path, strerror(rc));
-        }
+    else
+        rc = exec_start(plan, path, e.log, ret_programs, err);
+    if (!rc && (rc = worker_spawn(path, &e, ret_programs, &ret->pid))) {
+        ret->pid = 0;
+        rc = err_set(err, ERR_IO, "the worker program %s cannot be started: %s", path, strerror(rc));
     }
+    exec_handed(ret_programs);
     close_ends(&e);
     if (rc) {
+        exec_end(ret_programs);
         child_close(ret);
         return rc;
     }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "chain/exec.h"
 
 struct child {
     pid_t pid;     /* 0: none */
@@ -19,10 +20,19 @@ struct child_end {
     uint64_t cpu_us, peak_bytes;
 };
 
-/* ring, crumb: descriptors it inherits; borrowed. */
-int child_start(const char *path, int ring, int crumb, struct child *ret, struct err *err);
+/* ring, crumb: descriptors it inherits; borrowed.  plan: the programs of its exec stages (NULL: none), which are
+ * started as well; end them with exec_end. */
+int child_start(const char *path, int ring, int crumb, const struct exec_plan *plan, struct child *ret,
+                struct exec_set *ret_programs, struct err *err);
 /* Kills it if it lives, reaps it, closes all. */
 struct child_end child_end(struct child *c);
 /* CPU time so far, user and system; 0 if it cannot be told. */
 uint64_t child_cpu_us(const struct child *c);
+
+/* Starts a program with descriptors 0 to n - 1 from fds, in a process group of its own, all signals as by
+ * default.  0 or errno. */
+int spawn_program(const char *path, char *const argv[], char *const env[], const int *fds, unsigned n, pid_t *ret);
+/* Moves a descriptor above those that an inheritor has; close-on-exec.  ERR_IO. */
+int fd_lift(int *fd);
+void fd_close(int *fd); /* it is -1 then */
 #endif

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "chain/crash.h"
+#include "chain/exec.h"
 #include "chain/run.h"
 #include "chain/sandbox.h"
 #include "chain/wire.h"
@@ -143,7 +144,7 @@ static int prepare(struct worker_state *w)
 {
     void *ring, *crumb;
 
-    close_range(PROTO_FD_END, ~0u, 0);
+    signal(SIGPIPE, SIG_IGN); /* a program that is gone is an error of write (exec.h) */
     die_with_host();
     ring = mmap(NULL, PROTO_RING_BYTES, PROT_READ, MAP_SHARED, PROTO_FD_RING, 0);
     crumb = mmap(NULL, PROTO_CRUMB_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, PROTO_FD_CRUMB, 0);
@@ -195,6 +196,16 @@ static void at_configure(void *arg, uint32_t stage)
     crumb_set(w, CRUMB_CONFIGURE, (uint32_t)w->chain->stages[stage].item);
 }
 
+/* A program of an exec stage is lost, and this process with it: the host starts both anew. */
+static void worker_lost(void *arg, uint32_t program, uint32_t how, uint32_t is_begun, const char *msg, size_t n)
+{
+    struct proto_lost head = { program, how, is_begun };
+
+    (void)arg;
+    send_frame(PROTO_LOST, 0, &head, sizeof head, msg, n < FAIL_TEXT_MAX ? n : FAIL_TEXT_MAX);
+    _exit(0);
+}
+
 static int make_chain(struct worker_state *w, struct err *err)
 {
     int rc;
@@ -205,6 +216,7 @@ static int make_chain(struct worker_state *w, struct err *err)
     w->chain->log = (struct log_sink){ worker_log, w };
     w->chain->at = at_configure;
     w->chain->at_arg = w;
+    w->chain->lost = worker_lost;
     rc = before_load(w, err);
     rc = rc ? rc : chain_load(w->chain, &w->config, at_load, w, err);
     crumb_set(w, CRUMB_START, 0);
@@ -251,6 +263,7 @@ static int start(struct worker_state *w)
     rc = wire_config_read(w->in.data + sizeof h, h.n, &w->head, &w->config, &err);
     buf_consume(&w->in, sizeof h + h.n);
     w->crumb->generation = w->head.generation;
+    close_range((unsigned)PROTO_FD_END + 2 * exec_count(&w->config), ~0u, 0); /* what an embedding program leaked */
     rc = rc ? rc : make_chain(w, &err);
     if (!rc)
         return say_ready(w);

@@ -14,7 +14,7 @@ fetch:page
 frontier:parse record
 record:schemas
 index:record plugin/stage/dedupe
-chain:page record parse
+chain:page record parse plugin/stage/exec
 deliver:record chain
 library:chain record index parse
 control:record chain
