@@ -64,6 +64,9 @@ $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
 
+# The golden pages are taken in as they lie.
+$(BUILD)/pipeline/chain/golden_pages.o: $(wildcard pipeline/chain/golden/*)
+
 $(BUILD)/libpipeline.a: $(OBJ)
 	@rm -f $@
 	ar rcs $@ $^
