@@ -196,8 +196,9 @@ static int take_refused(struct slot_proc *s, const unsigned char *p, uint32_t n,
         return nonsense(d, "it said REFUSED out of turn");
     memcpy(&r, p, sizeof r);
     make_printable(text, (const char *)p + sizeof r, len < sizeof text - 1 ? len : sizeof text - 1);
+    chain_config_names(&s->gen->config, text, sizeof text);
     d->reason = "refused";
-    snprintf(d->message, sizeof d->message, "%.290s", text);
+    snprintf(d->message, sizeof d->message, "%.890s", text);
     if (s->gen->state == POOL_GEN_STARTING && !s->gen->broken.code)
         err_set(&s->gen->broken, r.code < 0 && r.code > -64 ? r.code : ERR_REFUSED, "%s", text);
     return ERR_REFUSED;

@@ -211,6 +211,7 @@ static void load_failed(struct slot_proc *s, const struct death *d, const struct
     else
         err_set(&why, ERR_CRASHED, "the worker program %s does not start: %s", g->pool->worker_path,
                 d->message);
+    chain_config_names(&g->config, why.text, sizeof why.text);
     if (g->state == POOL_GEN_STARTING)
         g->broken = why;
     else

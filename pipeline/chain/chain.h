@@ -41,6 +41,9 @@ int chain_config_read(const char *path, struct chain_config *c, struct err *err)
 int chain_config_set(struct chain_config *c, const char *assignment, struct err *err);
 /* Finds the files: bundled names in stage_dir, which NULL takes from the program's place. */
 int chain_config_find(struct chain_config *c, const char *stage_dir, struct err *err);
+int chain_ref_is_path(const char *ref); /* else it is a bundled stage's name */
+/* In a message, files go by the names that people gave them: every `path` in text becomes its `ref`. */
+void chain_config_names(const struct chain_config *c, char *text, size_t size);
 void chain_config_release(struct chain_config *c); /* NULL-safe */
 
 /* Judges a file by its ELF note, without running any of it.  `type`: TROMMEL_NOTE_STAGE or _SINK.  The

@@ -153,7 +153,7 @@ static char *scalar_dup(struct fy_node *n)
     return p && !memchr(p, 0, len) ? strndup(p, len) : NULL;
 }
 
-static int ref_is_path(const char *ref)
+int chain_ref_is_path(const char *ref)
 {
     size_t n = strlen(ref);
 
@@ -197,7 +197,7 @@ static int read_ref(struct reader *r, struct fy_node *n)
         return complain(r, n, "chain: entry %zu must be a bundled stage's name or the path of a .so file",
                         r->c->n_items + 1);
     }
-    if (ref_is_path(ref)) {
+    if (chain_ref_is_path(ref)) {
         path = path_join(r->dir, ref);
         free(ref);
         ref = path;
@@ -423,7 +423,7 @@ int chain_config_find(struct chain_config *c, const char *stage_dir, struct err 
         struct chain_item *item = &c->items[i];
         free(item->path);
         item->path = NULL;
-        if (!ref_is_path(item->ref)) {
+        if (!chain_ref_is_path(item->ref)) {
             if (!dir)
                 rc = place_stage_dir(stage_dir, &dir, err);
             rc = rc ? rc : find_bundled(item, dir, err);
@@ -435,4 +435,28 @@ int chain_config_find(struct chain_config *c, const char *stage_dir, struct err 
     }
     free(dir);
     return rc;
+}
+
+/* Every `from` in text becomes `to`, as far as there is room. */
+static void text_replace(char *text, size_t size, const char *from, const char *to)
+{
+    size_t from_n = strlen(from), to_n = strlen(to), len = strlen(text);
+    char *at = text;
+
+    while (from_n && (at = strstr(at, from)) != NULL) {
+        size_t tail = len - (size_t)(at - text) - from_n;
+        if (len - from_n + to_n >= size)
+            return;
+        memmove(at + to_n, at + from_n, tail + 1);
+        memcpy(at, to, to_n);
+        len += to_n - from_n;
+        at += to_n;
+    }
+}
+
+void chain_config_names(const struct chain_config *c, char *text, size_t size)
+{
+    for (size_t i = 0; i < c->n_items; i++)
+        if (c->items[i].path)
+            text_replace(text, size, c->items[i].path, c->items[i].ref);
 }

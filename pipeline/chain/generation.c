@@ -212,6 +212,15 @@ void pool_gen_end(struct pool *p, uint32_t generation)
         state_set(g, POOL_GEN_DRAINING);
 }
 
+void pool_gen_discard(struct pool *p, uint32_t generation)
+{
+    struct generation *g = generation_find(p, generation);
+
+    pool_gen_end(p, generation);
+    if (g && g->state == POOL_GEN_DRAINING)
+        g->is_discarded = 1;
+}
+
 void pool_gen_fallback(struct pool *p, uint32_t generation, uint32_t behind)
 {
     struct generation *g = generation_find(p, generation);
@@ -372,6 +381,31 @@ static int is_empty(const struct generation *g)
     return 1;
 }
 
+static int has_guests_only(const struct generation *g)
+{
+    for (unsigned i = 0; i < g->n_slots; i++)
+        if (g->slots[i]->n_flights > g->slots[i]->n_guests)
+            return 0;
+    return 1;
+}
+
+/* Nothing is left to be run but what nobody waits for. */
+static void close_workers(struct generation *g)
+{
+    const struct death d = { .reason = "discarded", .message = "its generation was given up before it was run" };
+
+    g->is_closing = 1;
+    for (unsigned i = 0; i < g->n_slots; i++) {
+        struct slot_proc *s = g->slots[i];
+        if (s->n_flights)
+            slot_close_end(s);
+        else
+            slot_close(s, clock_mono_ms() + CLOSE_WAIT_MS);
+        while (s->n_flights)
+            slot_quarantine(s, "worker", &d, 0);
+    }
+}
+
 /* Moves a generation to the state that has come about. */
 static void state_turn(struct generation *g)
 {
@@ -384,11 +418,9 @@ static void state_turn(struct generation *g)
         if (p->is_opening && !p->live)
             pool_gen_live(p, g->id);
     }
-    if (g->state == POOL_GEN_DRAINING && !g->is_closing && is_empty(g)) {
-        g->is_closing = 1;
-        for (unsigned i = 0; i < g->n_slots; i++)
-            slot_close(g->slots[i], clock_mono_ms() + CLOSE_WAIT_MS);
-    }
+    if (g->state == POOL_GEN_DRAINING && !g->is_closing &&
+        (is_empty(g) || (g->is_discarded && has_guests_only(g))))
+        close_workers(g);
     if (g->state == POOL_GEN_DRAINING && g->is_closing && all_in(g, SLOT_DOWN))
         state_set(g, POOL_GEN_GONE);
 }

@@ -17,6 +17,7 @@ struct generation {
     unsigned flags;
     enum pool_gen_state state;
     int is_told;     /* on_generation knows of this state */
+    int is_discarded; /* DRAINING: guests are not waited for */
     int is_closing;  /* DRAINING: nothing is left, its workers were told to end; FAILED: they are gone */
     struct chain_config config;
     struct exec_plan *programs; /* NULL: no exec stages */

@@ -121,6 +121,9 @@ int pool_gen_start(struct pool *p, struct chain_config *config, const struct poo
 int pool_gen_live(struct pool *p, uint32_t generation);
 /* It finishes what it holds; then GONE is told.  Not for the live one. */
 void pool_gen_end(struct pool *p, uint32_t generation);
+/* As pool_gen_end, but guests are not waited for: their results say that they were not run (quarantined, reason
+ * `discarded`), and workers that are at them are killed. */
+void pool_gen_discard(struct pool *p, uint32_t generation);
 /* A page that `generation` would quarantine because a worker died of it or was over its time goes to `behind`
  * instead, once; 0: no longer.  For a new chain on probation. */
 void pool_gen_fallback(struct pool *p, uint32_t generation, uint32_t behind);

@@ -17,7 +17,7 @@
  * and stands by for the new one.  A chain that settled and then keeps crashing, or whose workers cannot be
  * kept alive, is rolled back as well: the chain before it starts anew.
  *
- * What the job's folder keeps (dir): stages/ (store.h), and chain.json: the last number of a generation, the
+ * What the job's folder keeps: stages/ (store.h), and chain.json: the last number of a generation, the
  * chain that runs and those before it, the last changes.  So a job goes on with the chain as it was changed
  * last (swap_resume).
  *
@@ -80,25 +80,30 @@ struct swap_outcome {
     uint64_t load_us, golden_us, live_us; /* from the request to: workers ready, golden pages done, live */
 };
 
+/* What a job in `dir` starts with: which chain, and which numbers.  Before pool_open.
+ *
+ * The files of *config (found already) are copied, and its paths are those of the copies from here on.  If
+ * the job goes on and its configuration is what it was started with, *config becomes the chain that ran last;
+ * if the user has changed the configuration, that one is taken; pool->on_log says which.  A state that cannot
+ * be used is a warning, and the configuration is taken.  Sets pool->first_generation and pool->flags. */
+struct swap_start;
+int swap_resume(const char *dir, const char *stage_dir, struct chain_config *config,
+                struct pool_options *pool, struct swap_start **ret, struct err *err);
+void swap_start_free(struct swap_start *); /* where the pool could not be opened; NULL-safe */
+
 struct swap_options {
     struct pool *pool;
-    const char *dir; /* the job's folder: copies of stages and the state lie there; NULL: in a temporary
-                      * folder that is removed at the end */
+    struct swap_start **start; /* of swap_resume; taken.  NULL: no state, and the copies of stages lie in a
+                                * temporary folder that is removed at the end */
     const char *config_path;   /* the file the chain was read from; NULL: none */
     const char *stage_dir;     /* of bundled stages; NULL: found */
     struct swap_policy policy; /* its `keep` is copied */
+    unsigned flags;            /* without `start`: POOL_GEN_* of the pool's chain */
     uint32_t candidate_ms;     /* from the request of a change till it is live or refused; 0: a minute */
     void (*on_log)(void *arg, int level, const char *line); /* every step, rollbacks, blocked hashes */
     void *arg;
 };
 int swap_open(const struct swap_options *, struct swap **ret, struct err *err);
-/* Before pool_open, for a job in `dir`: which chain, and which numbers.  The files of *config (found already)
- * are copied, and its paths are those of the copies from here on.  If this is a job that goes on, and its
- * configuration is what it was started with, *config becomes the chain that ran last; if the user has changed
- * the configuration, that one is taken; pool->on_log says which.  A state that cannot be used is a warning,
- * and the configuration is taken.  Sets pool->first_generation and pool->flags. */
-int swap_resume(const char *dir, const char *stage_dir, struct chain_config *config,
-                struct pool_options *pool, struct err *err);
 /* The pool's news: pass on all of it (pool_options.on_generation).  1: it was about one of these generations.
  */
 int swap_on_generation(struct swap *, uint32_t generation, enum pool_gen_state state, const struct err *why);
