@@ -14,6 +14,7 @@
 #include "chain/exec_plan.h"
 #include "chain/place.h"
 #include "chain/proto.h"
+#include "chain/store.h"
 
 extern char **environ;
 
@@ -332,7 +333,7 @@ static int check_names(const struct chain_config *c, struct err *err)
     return 0;
 }
 
-int exec_plan_make(struct chain_config *c, struct exec_plan **ret, struct err *err)
+static int plan_make(const struct chain_config *c, struct exec_plan **ret, struct err *err)
 {
     struct exec_plan *plan;
     int rc = check_names(c, err);
@@ -343,18 +344,57 @@ int exec_plan_make(struct chain_config *c, struct exec_plan **ret, struct err *e
     plan = calloc(1, sizeof *plan);
     if (!plan)
         return err_set(err, ERR_NOMEM, "out of memory");
-    for (size_t i = 0; !rc && i < c->n_items; i++) {
-        if (!exec_id(c->items[i].ref))
-            continue;
-        rc = program_make(&plan->programs[plan->n++], c, i, err);
-        rc = rc ? rc : digest_set(c, i, plan->programs[plan->n - 1].digest, err);
-    }
+    for (size_t i = 0; !rc && i < c->n_items; i++)
+        if (exec_id(c->items[i].ref))
+            rc = program_make(&plan->programs[plan->n++], c, i, err);
     if (rc) {
         exec_plan_free(plan);
         return rc;
     }
     *ret = plan;
     return 0;
+}
+
+int exec_plan_make(struct chain_config *c, struct exec_plan **ret, struct err *err)
+{
+    unsigned at = 0;
+    int rc = plan_make(c, ret, err);
+
+    for (size_t i = 0; !rc && i < c->n_items; i++)
+        if (exec_id(c->items[i].ref))
+            rc = digest_set(c, i, (*ret)->programs[at++].digest, err);
+    if (rc) {
+        exec_plan_free(*ret);
+        *ret = NULL;
+    }
+    return rc;
+}
+
+static int program_judge(const struct exec_program *p, struct err *err)
+{
+    int rc = stage_file_judge(p->path, err);
+
+    for (unsigned i = 1; !rc && i < p->n_words; i++) {
+        char *path = strchr(p->words[i], '/') ? path_join(p->dir, p->words[i]) : NULL;
+        struct stat st;
+        if (path && !stat(path, &st) && S_ISREG(st.st_mode))
+            rc = stage_file_judge(path, err);
+        free(path);
+    }
+    if (rc)
+        err_prefix(err, "stage `%s`", p->id);
+    return rc;
+}
+
+int exec_judge(const struct chain_config *c, struct err *err)
+{
+    struct exec_plan *plan;
+    int rc = plan_make(c, &plan, err);
+
+    for (unsigned i = 0; !rc && plan && i < plan->n; i++)
+        rc = program_judge(&plan->programs[i], err);
+    exec_plan_free(plan);
+    return rc;
 }
 
 void exec_plan_free(struct exec_plan *plan)

@@ -148,7 +148,11 @@ enum channel_end channel_exchange(struct channel *c, const void *p, size_t n, co
         }
         end = turn(c, &s, w, until, &is_up);
     }
-    return end == CHANNEL_OK ? CHANNEL_TOO_LONG : end;
+    if (!w->page && (end == CHANNEL_GONE || end == CHANNEL_GONE_BEFORE))
+        receive_some(c); /* one that spoke and ended before it was spoken to: what it said tells most */
+    if (is_too_long(c))
+        return CHANNEL_TOO_LONG;
+    return end;
 }
 
 trommel_str channel_head(const struct channel *c)

@@ -15,7 +15,7 @@
 #include "plugin/stage/exec/channel.h"
 #include "plugin/stage/exec/parts.h"
 
-enum { KEEP_BYTES = 4 << 20 }; /* of the memory for a page that was sent */
+enum { OUT_KEEP_BYTES = 4 << 20 }; /* of the memory for a page that was sent */
 enum { REASON_ERROR, REASON_ANSWER, REASON_LARGE, REASON_LOST, REASON_RETRY, REASON_DROPPED };
 static const char *const reasons[] = {
     [REASON_ERROR] = "program_error", [REASON_ANSWER] = "bad_answer",   [REASON_LARGE] = "too_large",
@@ -289,7 +289,7 @@ static uint32_t drop(struct exec *e, trommel_ctx *ctx, trommel_str reason)
 /* The page was sent; a large one's memory goes back. */
 static void out_clear(struct exec *e)
 {
-    if (e->out.alloc <= KEEP_BYTES)
+    if (e->out.alloc <= OUT_KEEP_BYTES)
         return;
     msgpack_sbuffer_destroy(&e->out);
     msgpack_sbuffer_init(&e->out);

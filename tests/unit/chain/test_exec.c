@@ -940,6 +940,44 @@ static void a_missing_interpreter_is_not_told(void **state)
     free(seen);
 }
 
+static void judge(const char *command, const char *part)
+{
+    struct chain_config c = { 0 };
+    char text[2 * PATH_MAX];
+    struct err err = { 0 };
+    int rc;
+
+    c.items = calloc(2, sizeof *c.items);
+    c.items[c.n_items++].ref = strdup("exec.mine");
+    snprintf(text, sizeof text, "exec.mine.command=%s", command);
+    assert_int_equal(chain_config_set(&c, text, &err), 0);
+    rc = exec_judge(&c, &err);
+    if (part ? rc != ERR_REFUSED || !strstr(err.text, part) || !strstr(err.text, "stage `exec.mine`")
+             : rc != 0)
+        fail_msg("%s: code %d, %s", command, rc, err.text);
+    chain_config_release(&c);
+}
+
+/* For changes of a crawl that runs: the program, and the files that its command names. */
+static void a_program_that_others_could_have_written_is_admitted(void **state)
+{
+    char path[100], command[200];
+
+    (void)state;
+    script_write("script", "#!/bin/sh\n");
+    snprintf(path, sizeof path, "%s/script", at.dir);
+    snprintf(command, sizeof command, "/bin/sh %s", path);
+    judge(path, NULL);
+    judge(command, NULL);
+    assert_int_equal(chmod(path, 0777), 0);
+    judge(path, "/script");
+    judge(command, "/script");
+    assert_int_equal(chmod(path, 0700), 0);
+    assert_int_equal(chmod(at.dir, 0777), 0);
+    judge(path, at.dir);
+    assert_int_equal(chmod(at.dir, 0700), 0);
+}
+
 /* One generation is one program: what was changed on disk meanwhile is not started. */
 static void a_program_changed_meanwhile_is_started(void **state)
 {
@@ -1062,6 +1100,7 @@ int main(int argc, char **argv)
         TEST(a_command_that_cannot_run_is_taken),
         TEST(a_program_that_speaks_otherwise_is_taken),
         TEST(a_missing_interpreter_is_not_told),
+        TEST(a_program_that_others_could_have_written_is_admitted),
         TEST(a_program_changed_meanwhile_is_started),
         TEST(a_killed_workers_program_stays),
         TEST(a_program_outlives_its_host),
