@@ -40,6 +40,10 @@ SINKS    := $(sort $(notdir $(basename $(wildcard plugin/sink/*.c))))
 SINKSO   := $(SINKS:%=$(BUILD)/sink/%.so)
 EXAMPLES := $(patsubst plugin/example/%.c,$(BUILD)/example/%.so,$(wildcard plugin/example/*.c))
 HEADERS  := $(wildcard plugin/include/trommel/*.h)
+# What stage authors include as <trommel/sdk/…>; in the tree plugin/include/trommel/sdk is a link to plugin/sdk.  The other
+# headers there are the bundled stages' own.
+SDK      := $(addprefix plugin/sdk/,amount.h dom.h put.h read.h select.h select_compile.h select_match.h \
+            select_names.h units.h walk.h)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/test/unit/%,$(wildcard tests/unit/*/test_*.c))
 TESTSO   := $(patsubst tests/plugin/%.c,$(BUILD)/test/plugin/%.so,$(wildcard tests/plugin/*.c))
 FUZZ     := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/test/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -170,7 +174,7 @@ D        = $(DESTDIR)$(PREFIX)
 LIBEXEC  = $(D)/lib/trommel
 .PHONY: install uninstall
 install: all
-	install -d $(D)/bin $(LIBEXEC)/stage $(LIBEXEC)/sink $(D)/include/trommel $(D)/lib/pkgconfig $(D)/share/man/man1 $(D)/share/trommel/schemas
+	install -d $(D)/bin $(LIBEXEC)/stage $(LIBEXEC)/sink $(D)/include/trommel/sdk $(D)/lib/pkgconfig $(D)/share/man/man1 $(D)/share/trommel/schemas
 	install -m 755 $(BUILD)/trommel $(D)/bin/trommel
 	install -m 755 $(BUILD)/trommel-worker $(LIBEXEC)/trommel-worker
 	install -m 755 $(STAGESO) $(LIBEXEC)/stage
@@ -180,6 +184,7 @@ install: all
 	ln -sf libtrommel.so.0 $(D)/lib/libtrommel.so
 	install -m 644 $(BUILD)/libtrommel.a $(D)/lib/libtrommel.a
 	install -m 644 $(HEADERS) $(D)/include/trommel
+	install -m 644 $(SDK) $(D)/include/trommel/sdk
 	install -m 644 schemas/record.schema.json schemas/README.md $(D)/share/trommel/schemas
 	install -m 644 pipeline/trommel.1 $(D)/share/man/man1/trommel.1
 	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: trommel\nDescription: The Trommel pipeline as a library\nVersion: %s\nRequires.private: $(MSGPACK) libxxhash libfyaml jansson libseccomp\nLibs: -L$${libdir} -ltrommel\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel.pc

@@ -13,7 +13,7 @@ gcc -fsyntax-only -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototype
 claim $? "no warning of gcc"
 clang-14 -fsyntax-only -Wall -Wextra -Wshadow -Wno-unused-parameter -Werror "${flags[@]}" "${sources[@]}"
 claim $? "no warning of clang"
-for h in plugin/include/trommel/*.h; do
+for h in plugin/include/trommel/*.h plugin/sdk/{amount,dom,put,read,select,walk}.h; do
     gcc -std=c11 -Wall -Wextra -Werror -pedantic -fsyntax-only -Iplugin/include -x c "$h" 2>&1 | grep -v 'pragma once' | head -5
     g++ -std=c++17 -Wall -Wextra -Werror -fsyntax-only -Iplugin/include -x c++ "$h" 2>&1 | grep -v 'pragma once' | head -5
 done | tee /dev/stderr | grep -q . && claim 1 "public headers compile as C11 and C++17" || claim 0 "public headers compile as C11 and C++17"

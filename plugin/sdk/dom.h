@@ -19,28 +19,41 @@ enum { /* properties of tags */
     SDK_CHOICE = 16, /* form choices: text, but never prose */
 };
 
-static const uint8_t sdk_tag_props[TROMMEL_TAG_COUNT_] = {
-#define B_(t) [TROMMEL_TAG_##t] = SDK_BLOCK
-    B_(HTML), B_(BODY), B_(ADDRESS), B_(ARTICLE), B_(ASIDE), B_(BLOCKQUOTE), B_(CANVAS), B_(DD), B_(DIV),
-    B_(DL), B_(DT), B_(FIELDSET), B_(FIGCAPTION), B_(FIGURE), B_(FOOTER), B_(FORM), B_(HEADER), B_(LI),
-    B_(MAIN), B_(NAV), B_(NOSCRIPT), B_(OL), B_(P), B_(PRE), B_(SECTION), B_(TABLE), B_(TFOOT), B_(THEAD),
-    B_(TBODY), B_(TR), B_(TD), B_(TH), B_(CAPTION), B_(UL), B_(VIDEO), B_(AUDIO), B_(DETAILS), B_(SUMMARY),
-    B_(DIALOG), B_(CENTER), B_(LEGEND), B_(MENU), B_(DIR), B_(SEARCH), B_(HGROUP), B_(BUTTON), B_(LABEL),
-    B_(OBJECT), B_(FRAMESET), B_(TEMPLATE), B_(LISTING), B_(XMP), B_(PLAINTEXT), B_(MARQUEE),
-#undef B_
-    [TROMMEL_TAG_HR] = SDK_BLOCK | SDK_VOID,
-    [TROMMEL_TAG_H1] = SDK_BLOCK | SDK_HEADING, [TROMMEL_TAG_H2] = SDK_BLOCK | SDK_HEADING,
-    [TROMMEL_TAG_H3] = SDK_BLOCK | SDK_HEADING, [TROMMEL_TAG_H4] = SDK_BLOCK | SDK_HEADING,
-    [TROMMEL_TAG_H5] = SDK_BLOCK | SDK_HEADING, [TROMMEL_TAG_H6] = SDK_BLOCK | SDK_HEADING,
-    [TROMMEL_TAG_SCRIPT] = SDK_SKIP, [TROMMEL_TAG_STYLE] = SDK_SKIP, [TROMMEL_TAG_HEAD] = SDK_SKIP,
-    [TROMMEL_TAG_SVG] = SDK_SKIP, [TROMMEL_TAG_MATH] = SDK_SKIP, [TROMMEL_TAG_IFRAME] = SDK_SKIP,
-    [TROMMEL_TAG_NOFRAMES] = SDK_SKIP, [TROMMEL_TAG_NOEMBED] = SDK_SKIP, [TROMMEL_TAG_TITLE] = SDK_SKIP,
-    [TROMMEL_TAG_SELECT] = SDK_SKIP | SDK_CHOICE, [TROMMEL_TAG_DATALIST] = SDK_SKIP | SDK_CHOICE,
-    [TROMMEL_TAG_TEXTAREA] = SDK_SKIP | SDK_CHOICE, [TROMMEL_TAG_OPTION] = SDK_SKIP | SDK_CHOICE,
-    [TROMMEL_TAG_BR] = SDK_VOID, [TROMMEL_TAG_IMG] = SDK_VOID, [TROMMEL_TAG_INPUT] = SDK_VOID,
-    [TROMMEL_TAG_WBR] = SDK_VOID, [TROMMEL_TAG_META] = SDK_VOID, [TROMMEL_TAG_LINK] = SDK_VOID,
-    [TROMMEL_TAG_SOURCE] = SDK_VOID, [TROMMEL_TAG_AREA] = SDK_VOID, [TROMMEL_TAG_COL] = SDK_VOID,
-};
+#define SDK_TAGS_BLOCK(X) \
+    X(HTML) X(BODY) X(ADDRESS) X(ARTICLE) X(ASIDE) X(BLOCKQUOTE) X(CANVAS) X(DD) X(DIV) X(DL) X(DT) \
+    X(FIELDSET) X(FIGCAPTION) X(FIGURE) X(FOOTER) X(FORM) X(HEADER) X(LI) X(MAIN) X(NAV) X(NOSCRIPT) \
+    X(OL) X(P) X(PRE) X(SECTION) X(TABLE) X(TFOOT) X(THEAD) X(TBODY) X(TR) X(TD) X(TH) X(CAPTION) \
+    X(UL) X(VIDEO) X(AUDIO) X(DETAILS) X(SUMMARY) X(DIALOG) X(CENTER) X(LEGEND) X(MENU) X(DIR) \
+    X(SEARCH) X(HGROUP) X(BUTTON) X(LABEL) X(OBJECT) X(FRAMESET) X(TEMPLATE) X(LISTING) X(XMP) \
+    X(PLAINTEXT) X(MARQUEE)
+#define SDK_TAGS_HEADING(X) X(H1) X(H2) X(H3) X(H4) X(H5) X(H6)
+#define SDK_TAGS_SKIP(X) \
+    X(SCRIPT) X(STYLE) X(HEAD) X(SVG) X(MATH) X(IFRAME) X(NOFRAMES) X(NOEMBED) X(TITLE)
+#define SDK_TAGS_CHOICE(X) X(SELECT) X(DATALIST) X(TEXTAREA) X(OPTION)
+#define SDK_TAGS_VOID(X) X(BR) X(IMG) X(INPUT) X(WBR) X(META) X(LINK) X(SOURCE) X(AREA) X(COL)
+
+/* SDK_* bits of a number of TROMMEL_TAG_*.  The compiler makes a table of it. */
+SDK_INLINE unsigned sdk_tag_props(uint32_t tag)
+{
+#define SDK_CASE_(t) case TROMMEL_TAG_##t:
+    switch (tag) {
+        SDK_TAGS_BLOCK(SDK_CASE_)
+        return SDK_BLOCK;
+        SDK_TAGS_HEADING(SDK_CASE_)
+        return SDK_BLOCK | SDK_HEADING;
+        SDK_TAGS_SKIP(SDK_CASE_)
+        return SDK_SKIP;
+        SDK_TAGS_CHOICE(SDK_CASE_)
+        return SDK_SKIP | SDK_CHOICE;
+        SDK_TAGS_VOID(SDK_CASE_)
+        return SDK_VOID;
+    case TROMMEL_TAG_HR:
+        return SDK_BLOCK | SDK_VOID;
+    default:
+        return 0;
+    }
+#undef SDK_CASE_
+}
 
 /* SDK_* bits of an element.  A custom element (its name has a dash) is block-level; what is not HTML is
  * skipped. */
@@ -48,9 +61,16 @@ SDK_INLINE unsigned sdk_props(const trommel_dom *d, const trommel_node *x)
 {
     if (x->ns != TROMMEL_NS_HTML)
         return SDK_SKIP;
-    if (x->tag && x->tag < TROMMEL_TAG_COUNT_)
-        return sdk_tag_props[x->tag];
-    return !x->tag && memchr(d->strs + x->text, '-', x->text_n) ? SDK_BLOCK : 0;
+    if (x->tag)
+        return sdk_tag_props(x->tag);
+    return memchr(d->strs + x->text, '-', x->text_n) ? SDK_BLOCK : 0;
+}
+
+SDK_INLINE trommel_str sdk_str(const char *p, size_t n)
+{
+    trommel_str s = { p, n };
+
+    return s;
 }
 
 SDK_INLINE const trommel_attr *sdk_attr(const trommel_dom *d, const trommel_node *x, uint32_t key)
@@ -68,7 +88,7 @@ SDK_INLINE trommel_str sdk_attr_str(const trommel_dom *d, const trommel_node *x,
 {
     const trommel_attr *a = sdk_attr(d, x, key);
 
-    return a ? (trommel_str){ d->strs + a->val, a->val_n } : (trommel_str){ "", 0 };
+    return a ? sdk_str(d->strs + a->val, a->val_n) : sdk_str("", 0);
 }
 
 SDK_INLINE int sdk_lower(int c)

@@ -10,7 +10,7 @@ claim 0 "make install"
 at=$root/opt/trommel
 claim_cmd "program, worker, stages, sinks, headers, library, pkg-config files, man page and schema are there" \
     test -x "$at/bin/trommel" -a -x "$at/lib/trommel/trommel-worker" -a -e "$at/lib/trommel/stage/boilerplate.so" \
-    -a -e "$at/lib/trommel/sink/file.so" -a -e "$at/include/trommel/stage.h" -a -e "$at/lib/libtrommel.so" -a -e "$at/lib/libtrommel.a" \
+    -a -e "$at/lib/trommel/sink/file.so" -a -e "$at/include/trommel/stage.h" -a -e "$at/include/trommel/sdk/select.h" -a -e "$at/lib/libtrommel.so" -a -e "$at/lib/libtrommel.a" \
     -a -e "$at/lib/pkgconfig/trommel.pc" -a -e "$at/lib/pkgconfig/trommel-stage.pc" -a -e "$at/share/man/man1/trommel.1" \
     -a -e "$at/share/trommel/schemas/record.schema.json"
 export PKG_CONFIG_PATH=$at/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
@@ -25,6 +25,10 @@ claim_cmd "… and imports nothing from the host" sh -c "! nm -D --undefined-onl
 echo "chain: [layout, ./price.so]" >"$work/own/chain.yaml"
 "$at/bin/trommel" extract -c "$work/own/chain.yaml" tests/site/about.html >"$work/out" 2>"$work/err" || cat "$work/err"
 claim_cmd "the installed program runs it" grep -q '"org.example.title":{"title":"About - The Harbour Gazette"' "$work/out"
+
+# shellcheck disable=SC2046
+claim_cmd "… and so does one with the helpers, against what is installed alone" \
+    cc -shared -fPIC -O2 -Wall -Werror $(pkg-config --cflags trommel-stage) -o "$work/own/sdk.so" plugin/example/price.c
 
 cat >"$work/own/use.c" <<'C'
 #include <stdio.h>
