@@ -1,7 +1,8 @@
-/* marked: writes its option `value` into every record, and misbehaves, as `how` says, on pages whose URL holds `mark`.  For
- * tests only. */
+/* marked: writes its option `value` into every record, and misbehaves, as `how` says, on pages whose URL
+ * holds `mark`.  For tests only. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <trommel/stage.h>
 
 static const trommel_host *host;
@@ -9,8 +10,18 @@ static trommel_val value, mark, how, burn_us;
 static const trommel_opt opts[] = {
     { .key = "value", .type = TROMMEL_T_STR, .dflt = "none", .help = "What is written." },
     { .key = "mark", .type = TROMMEL_T_STR, .dflt = "MARK", .help = "What is looked for in a page's URL." },
-    { .key = "how", .type = TROMMEL_T_STR, .dflt = "well", .choices = "well|crash|error|loop|burn|refuse|die|hang", .help = "In which way." },
-    { .key = "burn_us", .type = TROMMEL_T_I64, .dflt = "20000", .min = 1, .max = 1e9, .help = "How long `burn` takes.", .unit = "us" },
+    { .key = "how",
+      .type = TROMMEL_T_STR,
+      .dflt = "well",
+      .choices = "well|crash|error|loop|burn|refuse|die|hang",
+      .help = "In which way." },
+    { .key = "burn_us",
+      .type = TROMMEL_T_I64,
+      .dflt = "20000",
+      .min = 1,
+      .max = 1e9,
+      .help = "How long `burn` takes.",
+      .unit = "us" },
 };
 static const char *const reasons[] = { "marked" };
 
@@ -42,11 +53,19 @@ static int32_t configure(const trommel_host *h, trommel_ctx *ctx, void **self)
     return TROMMEL_E_INVALID;
 }
 
-static void burn(trommel_ctx *ctx)
+static uint64_t cpu_us(void)
 {
-    uint64_t until = host->now_ns(ctx) + (uint64_t)burn_us.u.i * 1000u;
+    struct timespec t;
 
-    while (host->now_ns(ctx) < until)
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+static void burn(void)
+{
+    uint64_t until = cpu_us() + (uint64_t)burn_us.u.i;
+
+    while (cpu_us() < until)
         ;
 }
 
@@ -56,14 +75,15 @@ static uint32_t process(void *self, trommel_ctx *ctx, trommel_page *page)
 
     (void)self;
     host->put_extra(page, (trommel_str){ "value", 5 }, &value);
-    if (host->meta(page, TROMMEL_META_URL, (trommel_str){ NULL, 0 }, &url) || !memmem(url.p, url.n, mark.u.p, mark.n))
+    if (host->meta(page, TROMMEL_META_URL, (trommel_str){ NULL, 0 }, &url) ||
+        !memmem(url.p, url.n, mark.u.p, mark.n))
         return TROMMEL_CONTINUE;
     if (is("crash"))
         die();
     while (is("loop"))
         ;
     if (is("burn"))
-        burn(ctx);
+        burn();
     return is("error") ? TROMMEL_VERDICT(TROMMEL_ERROR, 0) : TROMMEL_CONTINUE;
 }
 

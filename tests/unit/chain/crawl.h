@@ -1,5 +1,6 @@
-/* crawl: a pool with real workers and pages handed to it, each of which must come back once; for the tests of generations
- * and of their changes.  Nothing sleeps: what is waited for are the pool's events, WAIT_MS at most. */
+/* crawl: a pool with real workers and pages handed to it, each of which must come back once; for the tests of
+ * generations and of their changes.  Nothing sleeps: what is waited for are the pool's events, WAIT_MS at
+ * most. */
 #ifndef TROMMEL_TESTS_CHAIN_CRAWL_H
 #define TROMMEL_TESTS_CHAIN_CRAWL_H
 #include "built.h"
@@ -20,7 +21,8 @@ struct crawl {
     struct page pages[CRAWL_PAGES];
     unsigned next, results; /* the number of the next page */
     char *log;
-    void (*on_generation)(struct crawl *c, uint32_t generation, enum pool_gen_state state, const struct err *why);
+    void (*on_generation)(struct crawl *c, uint32_t generation, enum pool_gen_state state,
+                          const struct err *why);
     void (*on_turn)(struct crawl *c); /* after each dispatch */
     void (*on_page)(struct crawl *c, const struct pool_page *page);
     void *more;
@@ -58,7 +60,8 @@ static inline void crawl_log(void *arg, int level, const char *line)
         strcat(strcat(c->log, line), "\n");
 }
 
-static inline void crawl_generation(void *arg, uint32_t generation, enum pool_gen_state state, const struct err *why)
+static inline void crawl_generation(void *arg, uint32_t generation, enum pool_gen_state state,
+                                    const struct err *why)
 {
     struct crawl *c = arg;
 
@@ -87,7 +90,8 @@ static inline struct chain_config crawl_chain(const char *const *files, const ch
 
     c.items = calloc(16, sizeof *c.items);
     for (; files[c.n_items]; c.n_items++)
-        c.items[c.n_items].ref = files[c.n_items][0] == '/' ? strdup(files[c.n_items]) : built(files[c.n_items]);
+        c.items[c.n_items].ref =
+            files[c.n_items][0] == '/' ? strdup(files[c.n_items]) : built(files[c.n_items]);
     for (; sets && *sets; sets++)
         assert_int_equal(chain_config_set(&c, *sets, &err), 0);
     if (chain_config_find(&c, "/nonexistent", &err))
