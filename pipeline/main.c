@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "command/command.h"
 
-static const struct command *const commands[] = { &command_crawl, &command_ctl, &command_extract, &command_cat };
+static const struct command *const commands[] = { &command_crawl, &command_ctl, &command_extract,
+                                                  &command_replay, &command_cat };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void help(FILE *f)

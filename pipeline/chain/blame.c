@@ -142,6 +142,12 @@ void slot_quarantine(struct slot_proc *s, const char *stage, const struct death 
     buf_release(&record);
 }
 
+/* Does it speak of this page?  The worker may have written anything there. */
+static int crumb_is_of(const struct slot_proc *s, const struct crumb *c, const struct flight *f)
+{
+    return c->seq == f->seq && c->generation == s->gen->id;
+}
+
 /* Is the page at the front to blame?  Otherwise it is tried again. */
 static int is_guilty(struct slot_proc *s, const struct death *d, const struct crumb *c, uint64_t served,
                      int signal)
@@ -151,7 +157,7 @@ static int is_guilty(struct slot_proc *s, const struct death *d, const struct cr
     if (!strcmp(d->reason, "timeout"))
         return 1;
     f->deaths++;
-    if (c->seq != f->seq || c->phase < CRUMB_PARSE || d->not_begun)
+    if (!crumb_is_of(s, c, f) || c->phase < CRUMB_PARSE || d->not_begun)
         return f->deaths >= DEATHS_BEFORE_IT;
     if (!strcmp(d->reason, "out_of_memory") && signal != SIGKILL && !served)
         return 1; /* at its own limit: SIGKILL may be anybody's */
@@ -236,7 +242,7 @@ static void page_judge(struct slot_proc *s, const struct death *d, const struct 
 {
     const struct flight *f = &s->flights[0];
     struct generation *g = s->gen;
-    const char *stage = c->seq == f->seq ? crumb_stage(g, c) : "worker";
+    const char *stage = crumb_is_of(s, c, f) ? crumb_stage(g, c) : "worker";
 
     pool_say(s->pool, LOG_DEBUG, "worker %u: %s (stage %s)", s->index, d->message, stage);
     if (!f->guest_fn) {
@@ -283,7 +289,7 @@ void slot_died(struct slot_proc *s, struct death *d)
         say_how(s, &end, by_itself, d);
     if (was == SLOT_STARTING)
         load_failed(s, d, &c);
-    else if (!was_fatal && !served && (!s->n_flights || c.seq != s->flights[0].seq))
+    else if (!was_fatal && !served && (!s->n_flights || !crumb_is_of(s, &c, &s->flights[0])))
         s->failures++;
     s->n_sent = 0;
     restart_plan(s);

@@ -60,27 +60,14 @@ static uint64_t number_at(const void *p, size_t n, const char *path)
     return record_get(p, n, path, &v) == 0 && v.type == MP_UINT ? v.u.u : 0;
 }
 
-/* The bytes of a map that is a field of the record. */
-static trommel_str map_at(const unsigned char *p, size_t n, const char *key)
+/* The bytes of a field that is a map; empty else. */
+static trommel_str map_at(const void *p, size_t n, const char *key)
 {
-    const unsigned char *at = p, *end = p + n;
-    struct mp_value outer, name, v;
+    struct mp_value v;
 
-    if (mp_read(&at, end, &outer) < 0 || outer.type != MP_MAP)
+    if (record_get(p, n, key, &v) < 0 || v.type != MP_MAP)
         return (trommel_str){ 0 };
-    for (uint32_t i = 0; i < outer.u.n; i++) {
-        const unsigned char *value;
-        if (mp_read(&at, end, &name) < 0 || name.type != MP_STR)
-            break;
-        value = at;
-        if (mp_skip(&at, end) < 0)
-            break;
-        const unsigned char *head = value;
-        if (name.len == strlen(key) && !memcmp(name.p, key, name.len) && mp_read(&head, end, &v) == 0 &&
-            v.type == MP_MAP)
-            return (trommel_str){ (const char *)value, (size_t)(at - value) };
-    }
-    return (trommel_str){ 0 };
+    return record_field(p, n, key);
 }
 
 static int id_read(const void *p, size_t n, struct record_head *h)
@@ -126,4 +113,40 @@ int letter_read(const void *record, size_t n, struct letter *ret)
     ret->page.content_encoding = text_at(record, n, "page.content_encoding");
     ret->page.headers = text_at(record, n, "page.headers");
     return 0;
+}
+
+/* ---- comparing ---- */
+
+static int is_same(trommel_str a, trommel_str b)
+{
+    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
+}
+
+/* The innermost call of an `error`, without its offset, which is not the same each time a stack overflows. */
+static trommel_str innermost(trommel_str error)
+{
+    const unsigned char *end = (const unsigned char *)error.p + error.n;
+    struct mp_value list, call;
+    const char *plus;
+
+    if (record_get(error.p, error.n, "backtrace", &list) < 0 || list.type != MP_ARRAY || !list.u.n ||
+        mp_read(&list.p, end, &call) < 0 || call.type != MP_STR)
+        return (trommel_str){ 0 };
+    plus = memrchr(call.p, '+', call.len);
+    return (trommel_str){ (const char *)call.p, plus ? (size_t)(plus - (const char *)call.p) : call.len };
+}
+
+int letter_error_same(trommel_str a, trommel_str b)
+{
+    struct mp_value x = { 0 }, y = { 0 };
+    trommel_str call = innermost(a);
+
+    record_get(a.p, a.n, "signal", &x);
+    record_get(b.p, b.n, "signal", &y);
+    /* where there are calls, the message repeats one of them */
+    return a.n && b.n && x.u.u == y.u.u &&
+           is_same(record_get_str(a.p, a.n, "stage"), record_get_str(b.p, b.n, "stage")) &&
+           is_same(record_get_str(a.p, a.n, "reason"), record_get_str(b.p, b.n, "reason")) &&
+           is_same(call, innermost(b)) &&
+           (call.n || is_same(record_get_str(a.p, a.n, "message"), record_get_str(b.p, b.n, "message")));
 }

@@ -18,4 +18,7 @@ struct letter {
 /* Reads a record of the dead letters, which may be damaged.  Borrows its bytes.  0, also if it has no page
  * (it was made by an older version, or there never was one); ERR_INVALID: it is no record of a page. */
 int letter_read(const void *record, size_t n, struct letter *ret);
+/* Do two `error`s of one page say the same: stage, reason, signal, and the function it crashed in, or the
+ * message? May be hostile; an empty one is like no other. */
+int letter_error_same(trommel_str a, trommel_str b);
 #endif

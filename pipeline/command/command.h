@@ -10,5 +10,5 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_crawl, command_ctl, command_extract, command_cat;
+extern const struct command command_crawl, command_ctl, command_extract, command_replay, command_cat;
 #endif

@@ -226,3 +226,22 @@ trommel_str record_get_str(const void *p, size_t n, const char *path)
         return (trommel_str){ 0 };
     return (trommel_str){ (const char *)v.p, v.len };
 }
+
+trommel_str record_field(const void *p, size_t n, const char *key)
+{
+    const unsigned char *at = p, *end = at + n, *value;
+    struct mp_value outer, name;
+
+    if (mp_read(&at, end, &outer) < 0 || outer.type != MP_MAP)
+        return (trommel_str){ 0 };
+    for (uint32_t i = 0; i < outer.u.n; i++) {
+        if (mp_read(&at, end, &name) < 0 || name.type != MP_STR)
+            break;
+        value = at;
+        if (mp_skip(&at, end) < 0)
+            break;
+        if (name.len == strlen(key) && !memcmp(name.p, key, name.len))
+            return (trommel_str){ (const char *)value, (size_t)(at - value) };
+    }
+    return (trommel_str){ 0 };
+}

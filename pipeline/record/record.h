@@ -94,6 +94,9 @@ int record_get(const void *p, size_t n, const char *path, struct mp_value *ret);
 /* The same, a string only; empty if absent or no string. */
 trommel_str record_get_str(const void *p, size_t n, const char *path);
 
+/* The bytes of the value of a field of the record; empty if it is absent or no record. */
+trommel_str record_field(const void *p, size_t n, const char *key);
+
 /* ---- views ---- */
 /* The record as one line of JSON without its end, appended to out; bytes as hex, invalid UTF-8 as U+FFFD,
  * NaN and infinity as null.  ERR_INVALID (no whole msgpack object), ERR_LIMIT (depth, out's maximum). */

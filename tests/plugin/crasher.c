@@ -1,7 +1,8 @@
-/* crasher: dies in named functions on pages whose text has a mark, until it is mended.  For tests only.
+/* crasher: dies in named functions on pages whose bytes have a mark, until it is mended.  For tests only.
  *
- * MARK-NULL, MARK-ABORT, MARK-DEEP, MARK-JUMP, MARK-DIVIDE, MARK-CRUMB die, and so do MARK-ALWAYS even when
- * mended; MARK-ERROR is an error of the stage's own; MARK-HOLD waits for ever while `hold` is set. */
+ * MARK-NULL, MARK-ABORT, MARK-DEEP, MARK-JUMP, MARK-DIVIDE and MARK-CRUMB die until then, MARK-ALWAYS also
+ * afterwards, MARK-WORSE only then.  MARK-ERROR is an error of the stage's own; MARK-HOLD waits for ever
+ * while `hold` is set. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,8 @@ NAMED void judge(const trommel_page *page, trommel_str text)
     if (hold && has(text, "MARK-HOLD"))
         for (;;)
             pause();
+    if (mended && has(text, "MARK-WORSE"))
+        give_up();
     if (mended)
         return;
     if (has(text, "MARK-NULL"))

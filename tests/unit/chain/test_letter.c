@@ -162,6 +162,59 @@ static void damaged_bytes_do_harm(void **state)
     buf_release(&fetch);
 }
 
+static struct buf error_of(const char *stage, const char *message, int signal, const char *call)
+{
+    struct record_error e = { .stage = str(stage),
+                              .reason = str("crash"),
+                              .message = str(message),
+                              .signal = signal,
+                              .backtrace = &call,
+                              .n_backtrace = call != NULL };
+    struct buf b = BUF_INIT(1000);
+    uint32_t n = 0;
+
+    record_put_error(&b, &e, &n);
+    buf_consume(&b, 6); /* its key */
+    return b;
+}
+
+static void another_error_is_taken_for_the_same(void **state)
+{
+    static const struct {
+        const char *stage, *message, *call;
+        int signal, is_same;
+    } rows[] = {
+        { "price", "died at +0xe", "p.so!f+0xe", 11, 1 }, { "price", "died at +0x12", "p.so!f+0x12", 11, 1 },
+        { "other", "died at +0xe", "p.so!f+0xe", 11, 0 }, { "price", "died at +0xe", "p.so!g+0xe", 11, 0 },
+        { "price", "died at +0xe", "p.so!f+0xe", 6, 0 },  { "price", "died at +0xe", NULL, 11, 0 },
+    };
+    struct buf first = error_of("price", "died at +0xe", 11, "p.so!f+0xe"), a, b;
+    trommel_str x = { (const char *)first.data, first.len };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        a = error_of(rows[i].stage, rows[i].message, rows[i].signal, rows[i].call);
+        assert_int_equal(letter_error_same(x, (trommel_str){ (const char *)a.data, a.len }), rows[i].is_same);
+        assert_int_equal(letter_error_same((trommel_str){ (const char *)a.data, a.len }, x), rows[i].is_same);
+        for (size_t cut = 0; cut < a.len; cut++) {
+            unsigned char *p = malloc(cut + 1);
+            memcpy(p + 1, a.data, cut);
+            letter_error_same(x, (trommel_str){ (const char *)p + 1, cut }); /* stays in its bounds */
+            free(p);
+        }
+        buf_release(&a);
+    }
+    a = error_of("price", "cannot read it", 0, NULL);
+    b = error_of("price", "cannot read that", 0, NULL);
+    assert_true(letter_error_same((trommel_str){ (const char *)a.data, a.len },
+                                  (trommel_str){ (const char *)a.data, a.len }));
+    assert_false(letter_error_same((trommel_str){ (const char *)a.data, a.len },
+                                   (trommel_str){ (const char *)b.data, b.len }));
+    assert_false(letter_error_same((trommel_str){ 0 }, (trommel_str){ 0 }));
+    buf_release(&a);
+    buf_release(&b);
+    buf_release(&first);
+}
+
 static void a_time_is_not_read_back(void **state)
 {
     static const int64_t times[] = { 0, 1, 951782399999, 951782400000, 1764000000123, 4102444799999 };
@@ -186,9 +239,8 @@ static void a_time_is_not_read_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_page_is_not_given_back),
-        cmocka_unit_test(a_letter_is_over_the_limit),
-        cmocka_unit_test(damaged_bytes_do_harm),
+        cmocka_unit_test(a_page_is_not_given_back), cmocka_unit_test(a_letter_is_over_the_limit),
+        cmocka_unit_test(damaged_bytes_do_harm),    cmocka_unit_test(another_error_is_taken_for_the_same),
         cmocka_unit_test(a_time_is_not_read_back),
     };
 
