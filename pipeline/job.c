@@ -20,7 +20,10 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "chain/swap.h"
+#include "job_change.h"
 #include "job_control.h"
+#include "job_shadow.h"
 #include "parse/url.h"
 #include "visit.h"
 
@@ -255,9 +258,15 @@ static int pool_start(struct job *j, struct chain_config *chain, struct err *err
         .on_result = visit_on_result,
         .arg = j,
         .on_log = worker_log,
+        .on_generation = job_change_on_generation,
     };
+    struct swap_start *start = NULL;
+    int rc = swap_resume(j->dir, NULL, chain, &opt, &start, err);
 
-    return pool_open(&opt, chain, &j->pool, err);
+    rc = rc < 0 ? rc : pool_open(&opt, chain, &j->pool, err);
+    rc = rc < 0 ? rc : job_change_open(j, &start, err);
+    swap_start_free(start); /* if nobody has taken it */
+    return rc;
 }
 
 static int sinks_open(struct job *j, struct err *err)
@@ -476,7 +485,9 @@ static void parts_stop(struct job *j)
 static void job_close(struct job *j)
 {
     parts_stop(j);
+    job_change_close(j);
     pool_close(j->pool);
+    job_shadow_close(j);
     budget_free(j->budget);
     dedupe_close(j->dedupe);
     frontier_close(j->frontier);

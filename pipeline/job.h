@@ -16,11 +16,16 @@
 #include "chain/pool.h"
 #include "record/record.h"
 
-struct visit;
+struct control_call;
+struct job_change;
 struct job_control;
+struct shadow;
+struct swap;
+struct visit;
 
 struct job_options {
     const char *dir;  /* the job's folder */
+    const char *config_path; /* the file that the chain was read from; NULL: none */
     const char *name; /* part of every record id; NULL: the folder's own name */
     const char *out;  /* SINK; NULL: dir/records */
     enum frontier_scope scope;
@@ -102,6 +107,11 @@ struct job {
     void *progress;
     /* the control socket (job_control.c) */
     struct job_control *control;
+    struct job_change *change;
+    struct swap *swap;
+    struct shadow *shadow;             /* the run that is, or was last; or NULL */
+    struct control_call *shadow_call;  /* began it, and waits till it runs */
+    uv_timer_t turn;
     int paused;            /* no URL is taken */
     uint32_t generation;   /* the live one … */
     int64_t generation_ms; /* … since when, by the wall clock */

@@ -1,8 +1,6 @@
 /* job_control: see job_control.h.  One row a command. */
 #include "job_control.h"
 
-#include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +11,8 @@
 #include "base/log.h"
 #include "control/control.h"
 #include "control/fields.h"
-#include "visit.h"
+#include "job_change.h"
+#include "job_shadow.h"
 
 enum { GRACE_MAX_S = 86400 };
 
@@ -218,16 +217,38 @@ static void do_stop(struct job *j, struct control_call *call, const json_t *requ
 
 /* ---- dispatch ---- */
 
-enum { FIELDS_MAX = 4 };
+enum { FIELDS_MAX = 9 };
+/* What every change of the chain may have. */
+#define CHANGE_FIELDS                                                                                        \
+    { "policy", FIELD_MAP, 0, 0, 0 }, { "network", FIELD_FLAG, 0, 0, 0 },                                    \
+    { "despite_block", FIELD_FLAG, 0, 0, 0 }, { "wait", FIELD_FLAG, 0, 0, 0 }, { "settle", FIELD_FLAG, 0, 0, 0 }
+
 static const struct command {
     const char *name;
-    void (*run)(struct job *j, struct control_call *call, const json_t *request);
+    void (*run)(struct job *j, struct control_call *call, const json_t *request); /* NULL: a change of the chain */
+    enum swap_kind kind;
     struct field fields[FIELDS_MAX];
 } commands[] = {
-    { "status", status, { { 0 } } },
-    { "pause", do_pause, { { 0 } } },
-    { "resume", do_resume, { { 0 } } },
-    { "stop", do_stop, { { "grace", FIELD_NUM, 0, 0, GRACE_MAX_S }, { "wait", FIELD_FLAG, 0, 0, 0 } } },
+    { "status", status, 0, { { 0 } } },
+    { "pause", do_pause, 0, { { 0 } } },
+    { "resume", do_resume, 0, { { 0 } } },
+    { "stop", do_stop, 0, { { "grace", FIELD_NUM, 0, 0, GRACE_MAX_S }, { "wait", FIELD_FLAG, 0, 0, 0 } } },
+    { "stages", job_change_stages, 0, { { 0 } } },
+    { "history", job_change_history, 0, { { 0 } } },
+    { "stage.add", NULL, SWAP_ADD,
+      { { "file", FIELD_STR, 1, 0, 0 }, { "after", FIELD_STR, 0, 0, 0 }, { "set", FIELD_STRS, 0, 0, 0 }, CHANGE_FIELDS } },
+    { "stage.remove", NULL, SWAP_REMOVE, { { "id", FIELD_STR, 1, 0, 0 }, CHANGE_FIELDS } },
+    { "stage.replace", NULL, SWAP_REPLACE,
+      { { "id", FIELD_STR, 1, 0, 0 }, { "file", FIELD_STR, 1, 0, 0 }, { "set", FIELD_STRS, 0, 0, 0 }, CHANGE_FIELDS } },
+    { "stage.set", NULL, SWAP_SET, { { "id", FIELD_STR, 1, 0, 0 }, { "set", FIELD_STRS, 1, 0, 0 }, CHANGE_FIELDS } },
+    { "reorder", NULL, SWAP_REORDER, { { "ids", FIELD_STRS, 1, 0, 0 }, CHANGE_FIELDS } },
+    { "reload", NULL, SWAP_RELOAD, { { "file", FIELD_STR, 0, 0, 0 }, CHANGE_FIELDS } },
+    { "rollback", NULL, SWAP_ROLLBACK, { CHANGE_FIELDS } },
+    { "shadow", job_shadow_ask, 0,
+      { { "file", FIELD_STR, 1, 0, 0 }, { "sample", FIELD_NUM, 1, 0, 1 }, { "replace", FIELD_STR, 0, 0, 0 },
+        { "after", FIELD_STR, 0, 0, 0 }, { "set", FIELD_STRS, 0, 0, 0 }, { "network", FIELD_FLAG, 0, 0, 0 } } },
+    { "shadow.report", job_shadow_report, 0, { { 0 } } },
+    { "shadow.stop", job_shadow_stop, 0, { { 0 } } },
 };
 
 static void on_command(void *arg, struct control_call *call, const char *cmd, const json_t *request)
@@ -244,7 +265,10 @@ static void on_command(void *arg, struct control_call *call, const char *cmd, co
     if (!c)
         err_set(&err, ERR_UNSUPPORTED, "\"%.60s\": this crawl (Trommel " TROMMEL_VERSION ") has no such command", cmd);
     else if (fields_check(cmd, request, c->fields, n, &err) == 0) {
-        c->run(arg, call, request);
+        if (c->run)
+            c->run(arg, call, request);
+        else
+            job_change_ask(arg, call, request, c->kind);
         return;
     }
     control_fail(call, &err, NULL);
@@ -261,6 +285,8 @@ int job_control_open(struct job *j, struct err *err)
     if (!c)
         abort();
     j->control = c;
+    uv_timer_init(&j->loop, &j->turn);
+    j->turn.data = j;
     if (j->opt.no_control)
         return 0;
     int rc = control_open(&j->loop, &opt, &c->control, &why);
@@ -284,13 +310,25 @@ static void chain_watch(struct job *j)
     j->generation_ms = clock_wall_ms();
 }
 
+static void on_turn(uv_timer_t *t)
+{
+    job_control_turn(t->data);
+}
+
 void job_control_turn(struct job *j)
 {
+    job_change_turn(j);
     chain_watch(j);
+    int ms = job_change_wait_ms(j);
+    if (ms < 0)
+        uv_timer_stop(&j->turn);
+    else
+        uv_timer_start(&j->turn, on_turn, ms ? (uint64_t)ms : 1, 0);
 }
 
 void job_control_quiet(struct job *j)
 {
+    uv_timer_stop(&j->turn);
     if (j->control && j->control->control)
         control_quiet(j->control->control);
 }

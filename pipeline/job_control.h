@@ -10,6 +10,8 @@
  *     stop        as SIGTERM; `grace`: seconds for what is under way, instead of --grace.  With `wait` the answer
  *                 comes when the job's folder is free again                     → {state, changed}
  *
+ *     changes of the chain, `stages`, `history`: job_change.h; shadow runs: job_shadow.h
+ *
  * The state is `running`, `paused`, `stopping` or `ended`; changed: was another one before.
  *
  * Host, on its loop. */

@@ -9,6 +9,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "chain/letter.h"
+#include "chain/swap.h"
+#include "job_shadow.h"
 #include "parse/url.h"
 #include "visit_links.h"
 #include <trommel/sink.h> /* TROMMEL_ACK_* */
@@ -81,6 +83,7 @@ void visit_free(struct visit *v)
     if (v->next)
         v->next->prev = v->prev;
     j->n_visits--;
+    shadow_forget(&v->shadow);
     budget_end(&v->share);
     buf_release(&v->body);
     buf_release(&v->headers);
@@ -202,7 +205,13 @@ static int visit_submit(struct visit *v)
         .body = { (const char *)v->body.data, v->body.len },
     };
 
-    return pool_submit(v->job->pool, &page, v);
+    int rc = pool_submit(v->job->pool, &page, v);
+
+    if (rc == 0) {
+        swap_page_seen(v->job->swap, &page);
+        v->shadow = job_shadow_page(v->job, &page);
+    }
+    return rc;
 }
 
 static void pool_feed(struct job *j)
@@ -277,6 +286,7 @@ void visit_on_result(void *job, void *user, const struct pool_result *r)
     struct visit *v = user;
     struct buf record;
 
+    shadow_live(&v->shadow, r);
     if (r->retry && v->item->attempt < LIMIT_ATTEMPTS) {
         visit_retry(v, (trommel_str){ 0 });
         return;

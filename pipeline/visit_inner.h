@@ -20,6 +20,7 @@ struct visit {
     int status;
     int64_t fetched_ms;
     uint64_t bytes;              /* of the body, as received; it is given to the pool and not kept */
+    struct shadow_pair *shadow;  /* its page runs in a shadow chain as well */
     /* the result, while it waits for the sink */
     enum outcome outcome;
     int claimed;                 /* in the dedupe index */

@@ -192,6 +192,8 @@ int swap_resume(const char *dir, const char *stage_dir, struct chain_config *con
     pool->first_generation = b.start->kept.last_generation + 1;
     pool->flags |= b.start->kept.live->flags;
     *ret = b.start;
+    if (err) /* that there was no state, or none that can be used, was told as a warning */
+        *err = (struct err){ 0 };
     return 0;
 }
 

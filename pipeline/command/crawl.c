@@ -348,6 +348,7 @@ static int crawl(int argc, char **argv)
         log_init("trommel", a.verbose > 1 ? LOG_TRACE : LOG_DEBUG);
     if (rc == 0)
         rc = chain_read(&a, &chain, &err);
+    a.job.config_path = a.config;
     if (rc == 0)
         status = job_run(&a.job, &chain, &err);
     if (err.code)

@@ -53,6 +53,8 @@ static const struct option {
     { "grace", KIND_NUMBER, FOR_STOP, "grace", 0, 0, 86400 },
     { "wait", KIND_FLAG, FOR_STOP | FOR_CHANGE, "wait", 0, 0, 0 },
     { "allow-network-stages", KIND_FLAG, FOR_CHANGE | FOR_SHADOW, "network", 0, 0, 0 },
+    { "settle", KIND_FLAG, FOR_CHANGE, "settle", 0, 0, 0 },
+    { "despite-block", KIND_FLAG, FOR_CHANGE, "despite_block", 0, 0, 0 },
     { "no-golden", KIND_NO, FOR_CHANGE, "golden", 1, 0, 0 },
     { "keep", KIND_NAMES, FOR_CHANGE, "keep", 1, 0, 0 },
     { "max-errors", KIND_PERCENT, FOR_CHANGE, "errors_max", 1, 0, 100 },

@@ -250,7 +250,7 @@ static void change(FILE *f, const json_t *o)
         counts_print(f, "missing", at(golden, "missing"));
         counts_print(f, "extra", at(golden, "extra"));
     }
-    if (at(o, "live_us"))
+    if (u64_at(o, "load_us"))
         line(f, "took", "%.1f ms: loaded after %.1f, golden pages done after %.1f", f64_at(o, "live_us") / 1000,
              f64_at(o, "load_us") / 1000, f64_at(o, "golden_us") / 1000);
 }

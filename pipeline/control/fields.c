@@ -1,6 +1,7 @@
 /* fields: see fields.h. */
 #include "control/fields.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const kinds[] = { [FIELD_STR] = "text that is not empty",
@@ -65,4 +66,17 @@ int fields_check(const char *what, const json_t *o, const struct field *rows, si
         if (rows[i].needed && !json_object_get(o, rows[i].name))
             return err_set(err, ERR_USAGE, "%s: the field \"%s\" is missing", what, rows[i].name);
     return 0;
+}
+
+const char **fields_texts(const json_t *o, const char *key, size_t *ret_n)
+{
+    const json_t *list = json_object_get(o, key);
+    const char **texts = NULL;
+
+    *ret_n = json_array_size(list);
+    if (*ret_n && !(texts = calloc(*ret_n, sizeof *texts)))
+        abort();
+    for (size_t i = 0; i < *ret_n; i++)
+        texts[i] = json_string_value(json_array_get(list, i));
+    return texts;
 }

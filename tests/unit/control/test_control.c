@@ -764,6 +764,37 @@ static void asker_end(struct asker *a, pthread_t thread, struct host *h)
     pthread_join(thread, NULL);
 }
 
+/* A crawl that hears no more of a long request, and says why: that is read. */
+static void test_cut_short(void **state)
+{
+    static const char refusal[] = "{\"ok\":false,\"error\":{\"code\":\"LIMIT\",\"text\":\"too long\"}}\n";
+    struct host h;
+    struct asker a;
+    pthread_t thread;
+    struct sockaddr_un name;
+    char *text = calloc(1, 2000001);
+
+    host_init(&h);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    control_address(-1, h.dir, CONTROL_SOCKET, &name);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    memset(text, 'q', 2000000);
+    asker_start(&a, &thread, &h, json_pack("{s:s,s:s}", "cmd", "echo", "x", text), GUARD_MS);
+    int peer = accept(fd, NULL, NULL);
+    assert_int_equal(shutdown(peer, SHUT_RD), 0);
+    assert_int_equal(write(peer, refusal, sizeof refusal - 1), sizeof refusal - 1);
+    close(peer);
+    asker_end(&a, thread, &h);
+    assert_int_equal(a.rc, 0);
+    assert_string_equal(at(a.answer, "error", "text"), "too long");
+    json_decref(a.answer);
+    free(text);
+    close(fd);
+    unlink(name.sun_path);
+    host_release(&h);
+}
+
 static void test_asking(void **state)
 {
     struct host h;
@@ -849,6 +880,7 @@ int main(void)
         cmocka_unit_test(test_deep_folder),
         cmocka_unit_test(test_other_user),
         cmocka_unit_test(test_end),
+        cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_asking),
     };
 
