@@ -124,21 +124,18 @@ SDK_INLINE int sdk_is_hidden(const trommel_dom *d, uint32_t i)
     return !open && sdk_is(d, i, TROMMEL_TAG_DIALOG);
 }
 
-/* SDK_READ_* of an element. */
+/* SDK_READ_* of an element, but for its attributes. */
 SDK_INLINE unsigned sdk_read_props(const trommel_dom *d, uint32_t i)
 {
     const trommel_node *x = TROMMEL_NODE(d, i);
-    unsigned props;
 
     if (x->ns == TROMMEL_NS_SVG)
-        props = SDK_READ_GAP | SDK_READ_SKIP;
-    else if (x->ns != TROMMEL_NS_HTML) /* formulas are read, their source beside them is not */
-        props = x->tag == TROMMEL_TAG_ANNOTATION || x->tag == TROMMEL_TAG_ANNOTATION_XML ? SDK_READ_SKIP : 0;
-    else if (x->tag)
-        props = sdk_read_tag(x->tag);
-    else
-        props = sdk_props(d, x) & SDK_BLOCK ? SDK_READ_GAP : 0;
-    return sdk_is_hidden(d, i) ? (unsigned)SDK_READ_SKIP : props;
+        return SDK_READ_GAP | SDK_READ_SKIP;
+    if (x->ns != TROMMEL_NS_HTML) /* formulas are read, their source beside them is not */
+        return x->tag == TROMMEL_TAG_ANNOTATION || x->tag == TROMMEL_TAG_ANNOTATION_XML ? SDK_READ_SKIP : 0;
+    if (x->tag)
+        return sdk_read_tag(x->tag);
+    return sdk_props(d, x) & SDK_BLOCK ? SDK_READ_GAP : 0;
 }
 
 struct sdk_reader {
@@ -149,6 +146,8 @@ struct sdk_reader {
     unsigned pre;                        /* open elements that are verbatim */
     int fresh;                           /* a cell has begun and nothing was seen in it */
     uint32_t seen;                       /* the last text node that gave something */
+    uint32_t skipped;                    /* the last element whose content was left out … */
+    unsigned skipped_props;              /* … and what it does all the same */
     int cut;
 };
 
@@ -184,6 +183,38 @@ SDK_INLINE void sdk_reader_due(struct sdk_reader *r, char next)
     r->fresh = 0;
 }
 
+/* Writes what fits of p, to a border of characters. */
+SDK_INLINE void sdk_reader_fit(struct sdk_reader *r, const char *p, size_t n)
+{
+    size_t room = r->max - r->n;
+
+    if (n <= room) {
+        sdk_reader_put(r, p, n);
+        return;
+    }
+    while (room && ((unsigned char)p[room] & 0xc0) == 0x80)
+        room--;
+    sdk_reader_put(r, p, room);
+    r->cut = 1;
+}
+
+/* Where words end that begin at `at` and have one space between each other. */
+SDK_INLINE size_t sdk_words_over(trommel_str s, size_t at)
+{
+    int drop;
+
+    for (;;) {
+        while (at < s.n && s.p[at] > ' ') /* ASCII, most of all text */
+            at++;
+        if (at + 1 < s.n && s.p[at] == ' ' && s.p[at + 1] > ' ')
+            at++;
+        else if (at == s.n || sdk_space_at(s.p + at, s.n - at, &drop))
+            return at;
+        else
+            at++;
+    }
+}
+
 /* A piece of text with its white space collapsed. */
 SDK_INLINE void sdk_reader_text(struct sdk_reader *r, uint32_t i, trommel_str s)
 {
@@ -197,36 +228,19 @@ SDK_INLINE void sdk_reader_text(struct sdk_reader *r, uint32_t i, trommel_str s)
             at += space;
             continue;
         }
-        do
-            at++;
-        while (at < s.n && !sdk_space_at(s.p + at, s.n - at, &drop));
+        at = sdk_words_over(s, at);
         sdk_reader_due(r, s.p[from]);
-        if (at - from > r->max - r->n) { /* the beginning of a word that does not fit */
-            size_t n = r->max - r->n;
-            while (n && ((unsigned char)s.p[from + n] & 0xc0) == 0x80)
-                n--;
-            sdk_reader_put(r, s.p + from, n);
-            r->cut = 1;
-        }
-        sdk_reader_put(r, s.p + from, at - from);
+        sdk_reader_fit(r, s.p + from, at - from);
         r->seen = i;
     }
 }
 
 SDK_INLINE void sdk_reader_verbatim(struct sdk_reader *r, uint32_t i, trommel_str s)
 {
-    size_t n = s.n;
-
-    if (!n)
+    if (!s.n)
         return;
     sdk_reader_due(r, s.p[0]);
-    if (n > r->max - r->n) {
-        n = r->max - r->n;
-        while (n && ((unsigned char)s.p[n] & 0xc0) == 0x80)
-            n--;
-    }
-    sdk_reader_put(r, s.p, n);
-    r->cut |= n < s.n;
+    sdk_reader_fit(r, s.p, s.n);
     r->seen = i;
 }
 
@@ -260,10 +274,8 @@ SDK_INLINE void sdk_reader_open(struct sdk_reader *r, uint32_t i, unsigned props
 
 SDK_INLINE void sdk_reader_shut(struct sdk_reader *r, uint32_t i)
 {
-    unsigned props = sdk_read_props(r->d, i);
+    unsigned props = i == r->skipped ? r->skipped_props : sdk_read_props(r->d, i);
 
-    if (props & SDK_READ_SKIP)
-        props &= SDK_READ_GAP;
     if (props & SDK_READ_CELL && r->seen != TROMMEL_NONE && r->seen > i)
         r->lines = 0; /* the row goes on behind the cell's last block */
     if (props & SDK_READ_CELL)
@@ -299,9 +311,15 @@ SDK_INLINE void sdk_reader_walk(struct sdk_reader *r, uint32_t root)
             continue;
         }
         unsigned props = sdk_read_props(r->d, i);
-        if (props & SDK_READ_SKIP)
+        if (sdk_is_hidden(r->d, i))
+            props = SDK_READ_SKIP;
+        if (props & SDK_READ_SKIP) {
+            props &= SDK_READ_GAP;
+            r->skipped = i;
+            r->skipped_props = props;
             i = sdk_last(r->d, i);
-        sdk_reader_open(r, last, props & SDK_READ_SKIP ? props & SDK_READ_GAP : props);
+        }
+        sdk_reader_open(r, last, props);
     }
 }
 
@@ -327,7 +345,7 @@ SDK_INLINE int32_t sdk_read(const trommel_host *host, trommel_page *page, uint32
     memset(&r, 0, sizeof r);
     *ret = sdk_str("", 0);
     r.d = host->dom(page);
-    r.seen = TROMMEL_NONE;
+    r.seen = r.skipped = TROMMEL_NONE;
     r.max = sdk_reader_most(r.d, root);
     if (r.max > max)
         r.max = max;

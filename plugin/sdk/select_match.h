@@ -38,10 +38,10 @@ SDK_INLINE int sdk_bytes_same(const char *a, const char *b, size_t n, int loose)
 
 SDK_INLINE int sdk_word_in(trommel_str s, const char *word, size_t n, int loose)
 {
-    for (size_t at = 0, from; at < s.n; at++) {
-        for (from = at; at < s.n && !sdk_is_space(s.p[at]);)
-            at++;
-        if (n && at - from == n && sdk_bytes_same(s.p + from, word, n, loose))
+    for (size_t at = 0, end; at < s.n; at = end + 1) {
+        for (end = at; end < s.n && !sdk_is_space(s.p[end]);)
+            end++;
+        if (end - at == n && n && sdk_bytes_same(s.p + at, word, n, loose))
             return 1;
     }
     return 0;
@@ -129,6 +129,8 @@ SDK_INLINE int sdk_test_match(const struct sdk_matches *m, const struct sdk_test
     const char *val = m->sel->strs + t->val;
     trommel_str s;
 
+    if (!x->attr_n && t->kind <= SDK_TEST_ATTR)
+        return 0;
     switch (t->kind) {
     case SDK_TEST_ID:
         return sdk_attr_get(m->d, i, TROMMEL_A_ID, &s) && sdk_str_is(s, val, t->val_n);
@@ -172,11 +174,12 @@ SDK_INLINE int sdk_compound_match(const struct sdk_matches *m, const struct sdk_
 }
 
 /* A depth has a new parent. */
-SDK_INLINE void sdk_level_clear(struct sdk_level *at)
+SDK_INLINE void sdk_level_clear(struct sdk_level *at, const struct sdk_select *sel)
 {
     at->here = at->before = 0;
     at->index = at->total = 0;
-    memset(at->type_index, 0, sizeof at->type_index);
+    if (sel->n_types)
+        memset(at->type_index, 0, sizeof at->type_index);
 }
 
 /* The bits of element i; its siblings before and its ancestors have been visited.  0 if it is too deep. */
@@ -197,7 +200,7 @@ SDK_INLINE uint64_t sdk_matches_visit(struct sdk_matches *m, uint32_t i)
     at->here = here;
     at->above = at[-1].above | here;
     at->before |= here;
-    sdk_level_clear(at + 1);
+    sdk_level_clear(at + 1, sel);
     return here;
 }
 
@@ -216,7 +219,7 @@ SDK_INLINE uint64_t sdk_matches_enter(struct sdk_matches *m, uint32_t root)
     uint64_t here = 0;
 
     m->level[0].here = m->level[0].above = 0;
-    sdk_level_clear(&m->level[1]);
+    sdk_level_clear(&m->level[1], m->sel);
     for (uint32_t k = root; k != TROMMEL_NONE && TROMMEL_NODE(m->d, k)->depth; k = sdk_parent(m->d, k)) {
         if (n == SDK_SELECT_DEPTH + 1)
             return 0;

@@ -162,7 +162,7 @@ SDK_INLINE int sdk_attr_named(const trommel_dom *d, uint32_t i, const char *name
 /* White space as HTML has it. */
 SDK_INLINE int sdk_is_space(char c)
 {
-    return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f';
+    return c <= ' ' && (c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f');
 }
 
 /* Bytes of white space at p (n > 0 bytes left), that of Unicode too, or 0.  *ret_drop: it is a character that

@@ -137,6 +137,7 @@ static void test_no_words_glued(void **state)
         { "un<b>believ</b>able", "unbelievable" },
         { "wo<wbr>rd", "word" },
         { "a <span hidden>x</span> b", "a b" },
+        { "a<button hidden>x</button>b<img hidden>c", "abc" },
     };
 
     CHECK(rows);
