@@ -39,6 +39,10 @@ int chain_config_read(const char *path, struct chain_config *c, struct err *err)
 /* Adds one "STAGE.OPTION=VALUE" (as of --set).  The stage's id may hold dots: the last dot before "="
  * parts it from the option. */
 int chain_config_set(struct chain_config *c, const char *assignment, struct err *err);
+/* Adds a stage behind those that are there: a bundled one's name, or a path (it has a slash or ends in .so). */
+int chain_config_add(struct chain_config *c, const char *ref, struct err *err);
+/* Sets an option of the last stage ("option=value"), whatever its id is. */
+int chain_config_set_last(struct chain_config *c, const char *assignment, struct err *err);
 /* Finds the files: bundled names in stage_dir, which NULL takes from the program's place. */
 int chain_config_find(struct chain_config *c, const char *stage_dir, struct err *err);
 int chain_ref_is_path(const char *ref); /* else it is a bundled stage's name */

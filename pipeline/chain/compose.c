@@ -9,7 +9,7 @@
 #include "chain/run.h"
 #include "base/utf8.h"
 
-static void put_value(struct buf *b, const trommel_val *v)
+void compose_value(struct buf *b, const trommel_val *v)
 {
     switch (v->type) {
     case TROMMEL_T_BOOL:
@@ -69,7 +69,7 @@ static void put_fields(const struct trommel_page *p, struct buf *b, uint32_t *n_
         *n_fields += f->parent == SLOT_NONE;
         mp_cstr(b, f->key);
         if (f->slot != SLOT_NONE)
-            put_value(b, &p->vals[f->slot]);
+            compose_value(b, &p->vals[f->slot]);
         else
             mp_map(b, keys[i]);
     }
@@ -158,7 +158,7 @@ static void put_extras(const struct trommel_page *p, struct buf *b, uint32_t *n_
         mp_map(b, x->n);
         for (uint32_t k = 0; k < x->n; k++) {
             mp_str(b, x->rows[k].key.p, x->rows[k].key.n);
-            put_value(b, &x->rows[k].val);
+            compose_value(b, &x->rows[k].val);
         }
     }
 }

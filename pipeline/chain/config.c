@@ -80,6 +80,22 @@ static int set_add(struct chain_config *c, struct chain_set *set, struct err *er
     return 0;
 }
 
+int chain_config_add(struct chain_config *c, const char *ref, struct err *err)
+{
+    return item_add(c, strdup(ref), err);
+}
+
+int chain_config_set_last(struct chain_config *c, const char *assignment, struct err *err)
+{
+    const char *eq = strchrnul(assignment, '=');
+    struct chain_set set = { .item = c->n_items };
+
+    set.stage = strdup(c->items[c->n_items - 1].ref);
+    set.option = strndup(assignment, (size_t)(eq - assignment));
+    set.value = strdup(*eq ? eq + 1 : "");
+    return set_add(c, &set, err);
+}
+
 int chain_config_default(struct chain_config *c, struct err *err)
 {
     int rc = 0;

@@ -16,7 +16,7 @@
 #include "base/limits.h"
 #include "chain/load.h"
 
-static const char *type_name(uint32_t type)
+const char *port_type_name(uint32_t type)
 {
     static const char *const names[] = { "NIL",   "BOOL",    "I64",   "F64",     "STR",
                                          "BYTES", "MSGPACK", "NODES", "NODE_U8", "NODE_F32" };
@@ -69,7 +69,7 @@ static int check_provided(const struct chain *c, const struct stage *s, const tr
         if (!strcmp(known[i].name, p->name) && known[i].type != p->type)
             return err_set(err, ERR_REFUSED,
                            "`%s` provides `%s` as %s, the host takes it as %s: mend the stage", s->d.id,
-                           p->name, type_name(p->type), type_name(known[i].type));
+                           p->name, port_type_name(p->type), port_type_name(known[i].type));
     if (!(p->flags & TROMMEL_PORT_RECORD))
         return 0;
     if (host_owns(p->name))
@@ -81,7 +81,7 @@ static int check_provided(const struct chain *c, const struct stage *s, const tr
         return err_set(err, ERR_REFUSED,
                        "`%s` provides the record field `%s` as %s, which never goes into a record: "
                        "leave TROMMEL_PORT_RECORD out",
-                       s->d.id, p->name, type_name(p->type));
+                       s->d.id, p->name, port_type_name(p->type));
     return 0;
 }
 
@@ -147,8 +147,8 @@ static int link_needs(struct chain *c, uint32_t index, struct err *err)
             return err_set(err, ERR_REFUSED,
                            "`%s` needs `%s` as %s, `%s` provides it as %s: use versions of the two "
                            "that fit",
-                           s->d.id, p->name, type_name(p->type), c->stages[c->slots[slot].provider].d.id,
-                           type_name(c->slots[slot].type));
+                           s->d.id, p->name, port_type_name(p->type), c->stages[c->slots[slot].provider].d.id,
+                           port_type_name(c->slots[slot].type));
     }
     return 0;
 }

@@ -86,6 +86,9 @@ struct chain {
     void *lost_arg;
 };
 
+/* "STR", "NODE_U8": a TROMMEL_T_* as stage.h names it; "?". */
+const char *port_type_name(uint32_t type);
+
 struct chain *chain_new(void);    /* NULL: out of memory */
 void chain_free(struct chain *c); /* stages that are configured are closed; NULL-safe */
 

@@ -516,12 +516,21 @@ static const char *reason_of(const struct stage *s, uint32_t reason, const char 
     return reason < s->d.n_reasons ? s->d.reasons[reason] : NULL;
 }
 
-static void stage_ended(struct trommel_page *p, const struct stage *s, uint32_t verdict,
-                        struct run_result *res)
+const char *verdict_reason(const struct stage *s, uint32_t verdict)
 {
     static const char *const names[] = { NULL, "dropped", "retry", "error", "fatal" };
     uint32_t v = verdict & 0xff;
-    const char *reason = v <= TROMMEL_FATAL ? reason_of(s, verdict >> 8, names[v]) : NULL;
+
+    if (verdict == TROMMEL_CONTINUE)
+        return "";
+    return v != TROMMEL_CONTINUE && v <= TROMMEL_FATAL ? reason_of(s, verdict >> 8, names[v]) : NULL;
+}
+
+static void stage_ended(struct trommel_page *p, const struct stage *s, uint32_t verdict,
+                        struct run_result *res)
+{
+    uint32_t v = verdict & 0xff;
+    const char *reason = verdict_reason(s, verdict);
 
     res->stage = p->stage;
     res->message = (trommel_str){ s->ctx->fail_text, s->ctx->fail_n };

@@ -86,10 +86,16 @@ int run_page(struct run *r, const struct pool_page *in, struct run_result *ret);
 int run_parsed(struct run *r, const struct pool_page *in, const struct parse_output *parsed,
                struct run_result *ret);
 
+/* The reason that goes with what process() returned (or with its fail()), a name; NULL: that is no verdict, or the stage
+ * declares no such reason. */
+const char *verdict_reason(const struct stage *s, uint32_t verdict);
+
 /* links.c: the page's links in document order; memory is the page's. */
 void links_collect(struct trommel_page *p, struct links *ret);
 /* compose.c: the record into r->record. */
 int compose(struct trommel_page *p, const struct links *links, const struct run_result *res);
+/* A value as the record has it; nil for those that never go there. */
+void compose_value(struct buf *b, const trommel_val *v);
 /* Writes `chain`; us: one a stage, the first n of them. */
 void compose_chain(struct buf *b, uint32_t generation, const char *hash, int clamped);
 /* The value of a header by its lower-case name; ERR_ABSENT. */
