@@ -28,7 +28,9 @@ LIBS     := $(shell exec 2>/dev/null; pkg-config --libs $(PKG) $(MSGPACK)) -llex
 
 MAINS    := pipeline/main.c pipeline/chain/worker_main.c
 SRC      := $(filter-out $(MAINS),$(sort $(wildcard pipeline/*.c pipeline/*/*.c)))
-OBJ      := $(SRC:%.c=$(BUILD)/%.o)
+# What `trommel stage new` writes lies within the program.
+KIT      := $(wildcard plugin/include/trommel/*.h plugin/sdk/*.h plugin/sdk/template/*/*)
+OBJ      := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/pipeline/command/kit_files.o
 MAINOBJ  := $(MAINS:%.c=$(BUILD)/%.o)
 # The library is the host's side of the chain and what it stands on.
 LIBDIRS  := pipeline/base pipeline/parse pipeline/record pipeline/chain pipeline/index pipeline/library
@@ -70,6 +72,12 @@ $(BUILD)/%.o: %.cc
 
 # The golden pages are taken in as they lie.
 $(BUILD)/pipeline/chain/golden_pages.o: $(wildcard pipeline/chain/golden/*)
+
+$(BUILD)/pipeline/command/kit_files.c: pipeline/command/kit_files.sh $(KIT)
+	@mkdir -p $(@D)
+	pipeline/command/kit_files.sh $(KIT) >$@.new && mv $@.new $@
+$(BUILD)/pipeline/command/kit_files.o: $(BUILD)/pipeline/command/kit_files.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/libpipeline.a: $(OBJ)
 	@rm -f $@

@@ -8,7 +8,7 @@
 #include "command/command.h"
 
 static const struct command *const commands[] = { &command_crawl, &command_ctl, &command_extract,
-                                                  &command_replay, &command_cat };
+                                                  &command_replay, &command_cat, &command_stage };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void help(FILE *f)
@@ -27,6 +27,15 @@ static const struct command *command_find(const char *name)
         if (!strcmp(commands[i]->name, name))
             return commands[i];
     return NULL;
+}
+
+/* The command's own command that `word` names, or the command itself. */
+static const struct command *command_part(const struct command *c, const char *word)
+{
+    for (int i = 0; word && c && c->parts && c->parts[i]; i++)
+        if (!strcmp(c->parts[i]->name, word))
+            return c->parts[i];
+    return c;
 }
 
 /* A standard stream that is closed would be taken over by the next file opened, which then gets what was
@@ -55,7 +64,7 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         const struct command *about = argc > 2 ? command_find(argv[2]) : NULL;
         if (about)
-            fputs(about->usage, stdout);
+            fputs(command_part(about, argc > 3 ? argv[3] : NULL)->usage, stdout);
         else
             help(stdout);
         return 0;
@@ -67,7 +76,7 @@ int main(int argc, char **argv)
     }
     for (int i = 2; i < argc && strcmp(argv[i], "--"); i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
-            fputs(c->usage, stdout);
+            fputs(command_part(c, i > 2 ? argv[2] : NULL)->usage, stdout);
             return 0;
         }
     return c->run(argc - 1, argv + 1);

@@ -8,7 +8,6 @@
 #include "base/limits.h"
 #include "command/number.h"
 #include "command/source.h"
-#include "parse/url.h"
 
 const char extract_usage[] =
     "usage: trommel extract [OPTION]... FILE|URL|-...\n"
@@ -163,21 +162,6 @@ static int argument(struct extract_args *a, int argc, char **argv, int *i, struc
     return row_set(row, value, a, err);
 }
 
-static int url_is_one(const char *text)
-{
-    struct url_parser *u = url_parser_new();
-    struct arena arena;
-    trommel_str url;
-
-    if (!u)
-        abort();
-    arena_init(&arena, 256 * KIB);
-    int rc = url_resolve(u, (trommel_str){ 0 }, (trommel_str){ text, strlen(text) }, &arena, &url);
-    arena_release(&arena);
-    url_parser_free(u);
-    return rc == 0;
-}
-
 /* Do they make sense together? */
 static int together(const struct extract_args *a, struct err *err)
 {
@@ -189,7 +173,7 @@ static int together(const struct extract_args *a, struct err *err)
     if (a->url && (a->manifest || a->n_pages > 1 || is_web_url(a->pages[0])))
         return err_set(err, ERR_USAGE,
                        "--url: is for one FILE or standard input; a manifest's lines have their own \"url\"");
-    if (a->url && !url_is_one(a->url))
+    if (a->url && !is_url(a->url))
         return err_set(err, ERR_USAGE, "--url: \"%.200s\" is no URL; give it as https://host/path", a->url);
     return 0;
 }

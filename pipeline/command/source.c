@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "parse/url.h"
 
 enum { KEEP_BYTES = 64 * 1024, ARENA_BYTES = 4 * LIMIT_HEADER_BYTES };
 
@@ -152,4 +154,19 @@ void source_file(struct source *s, const char *path)
 int is_web_url(const char *text)
 {
     return !strncasecmp(text, "http://", 7) || !strncasecmp(text, "https://", 8);
+}
+
+int is_url(const char *text)
+{
+    struct url_parser *u = url_parser_new();
+    struct arena arena;
+    trommel_str url;
+
+    if (!u)
+        abort();
+    arena_init(&arena, 256 * KIB);
+    int rc = url_resolve(u, (trommel_str){ 0 }, (trommel_str){ text, strlen(text) }, &arena, &url);
+    arena_release(&arena);
+    url_parser_free(u);
+    return rc == 0;
 }

@@ -38,4 +38,5 @@ void web_free(struct web *w); /* NULL-safe */
 /* GETs a URL, follows up to LIMIT_REDIRECTS redirects; every hop is judged.  Blocks. */
 void source_web(struct source *s, struct web *w, const char *url);
 int is_web_url(const char *text); /* http:// or https:// */
+int is_url(const char *text);     /* absolute, of any scheme */
 #endif
