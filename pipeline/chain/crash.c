@@ -9,6 +9,7 @@
 #include <ucontext.h>
 
 #include "base/err.h"
+#include "chain/store.h" /* STAGE_HASH_BYTES */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -16,7 +17,12 @@
 #define SANITIZED 0
 #endif
 
-enum { STACK_BYTES = 256 * 1024, GUARD_BYTES = 4096, OWN_FRAMES = 8 /* of the handler, at the most */ };
+enum {
+    HASH_DIGITS = STAGE_HASH_BYTES - 1,
+    STACK_BYTES = 256 * 1024,
+    GUARD_BYTES = 4096,
+    OWN_FRAMES = 8 /* of the handler, at the most */
+};
 
 static struct crash_report *report;
 static volatile sig_atomic_t first; /* the signal that is being reported */
@@ -54,20 +60,46 @@ static void text_copy(char *to, size_t room, const char *from)
     to[n] = 0;
 }
 
+/* Of "price-<hash>.so": the length of "price"; of anything else all of it. */
+static size_t stem_length(const char *name, size_t n)
+{
+    static const char end[] = ".so";
+    size_t tail = 1 + HASH_DIGITS + sizeof end - 1;
+
+    if (n <= tail || name[n - tail] != '-' || strcmp(name + n - (sizeof end - 1), end) != 0)
+        return n;
+    for (size_t i = n - tail + 1; i < n - (sizeof end - 1); i++)
+        if (!(name[i] >= '0' && name[i] <= '9') && !(name[i] >= 'a' && name[i] <= 'f'))
+            return n;
+    return n - tail;
+}
+
+void crash_module(char to[CRASH_MODULE_BYTES], const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t n = strlen(name), stem = stem_length(name, n), room = CRASH_MODULE_BYTES - 1;
+
+    if (stem == n) {
+        text_copy(to, CRASH_MODULE_BYTES, name);
+        return;
+    }
+    stem = stem < room - 3 ? stem : room - 3;
+    memcpy(to, name, stem);
+    memcpy(to + stem, ".so", 4);
+}
+
 /* Counted when it is whole: naming may fault. */
 static void frame_add(void *pc)
 {
     struct crash_frame *f = &report->frames[report->n_frames];
     Dl_info info = { 0 };
-    const char *slash;
 
     if (report->n_frames >= CRASH_FRAMES)
         return;
     f->offset = (uintptr_t)pc;
     f->module[0] = f->symbol[0] = 0;
     if (dladdr(pc, &info) && info.dli_fname) {
-        slash = strrchr(info.dli_fname, '/');
-        text_copy(f->module, sizeof f->module, slash ? slash + 1 : info.dli_fname);
+        crash_module(f->module, info.dli_fname);
         f->offset = (uintptr_t)pc - (uintptr_t)info.dli_fbase;
     }
     if (info.dli_sname) {

@@ -28,10 +28,14 @@ struct crash_report {
     int32_t code;    /* si_code */
     uint64_t address;
     uint32_t n_frames;
-    int32_t error; /* errno as it was */
+    int32_t error;                           /* errno as it was */
     struct crash_frame frames[CRASH_FRAMES]; /* the innermost first */
 };
 _Static_assert(PROTO_CRASH_AT + sizeof(struct crash_report) <= PROTO_NOTE_AT, "it lies behind the crumb");
+
+/* The name of a file in reports: without its folder, and without the hash that a copy of it has (store.h).
+ * Takes no memory, no locks. */
+void crash_module(char to[CRASH_MODULE_BYTES], const char *path);
 
 /* ---- in the worker ---- */
 

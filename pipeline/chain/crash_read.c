@@ -28,10 +28,10 @@ static int report_copy(const volatile void *where, int signal, struct crash_repo
 
 static int is_in(const struct crash_frame *f, const char *path)
 {
-    char name[CRASH_MODULE_BYTES];
-    const char *slash = strrchr(path, '/');
+    char raw[CRASH_MODULE_BYTES], name[CRASH_MODULE_BYTES];
 
-    symbol_text(name, sizeof name, slash ? slash + 1 : path, CRASH_MODULE_BYTES - 1);
+    crash_module(raw, path);
+    symbol_text(name, sizeof name, raw, sizeof raw);
     return name[0] && !strcmp(f->module, name);
 }
 

@@ -27,7 +27,7 @@ static const char usage[] =
     "      --reason WORD       only letters with this reason (crash, timeout, out_of_memory, …)\n"
     "      --dry-run           run them and say how they come out; deliver nothing, write nothing down\n"
     "\n"
-    "the chain\n"
+    "the chain: as `trommel ctl` changed it last, if the configuration is that of the job's start\n"
     "  -c, --config FILE       the job's YAML file: the chain, and options of `trommel crawl`\n"
     "      --set STAGE.OPTION=VALUE   an option of a stage; repeatable\n"
     "      --workers N         worker processes; 0 one a core (0)\n"

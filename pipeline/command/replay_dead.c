@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chain/swap.h"
 #include "command/replay_inner.h"
 
 enum {
@@ -169,6 +170,7 @@ static void worker_log(void *arg, int level, const char *line)
     log_line(level, "%s", line);
 }
 
+/* The chain is the one that the crawl would go on with. */
 static int pool_start(struct replay *r, struct chain_config *chain, struct err *err)
 {
     const struct job_options *o = &r->args->job;
@@ -180,8 +182,12 @@ static int pool_start(struct replay *r, struct chain_config *chain, struct err *
                                 .on_result = replay_on_result,
                                 .arg = r,
                                 .on_log = worker_log };
+    struct swap_start *start;
+    int rc = swap_resume(o->dir, NULL, chain, &opt, &start, err);
 
-    return pool_open(&opt, chain, &r->pool, err);
+    rc = rc ? rc : pool_open(&opt, chain, &r->pool, err);
+    swap_start_free(start);
+    return rc;
 }
 
 /* The frontier first: its lock says that the job is not running.  The letters behind their sink, which mends

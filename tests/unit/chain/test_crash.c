@@ -197,6 +197,30 @@ static void a_hostile_report_does_harm(void **state)
     free(r);
 }
 
+static void a_copy_has_another_name(void **state)
+{
+#define HASH "0123456789abcdef0123456789abcdef"
+    static const struct {
+        const char *path, *name;
+    } rows[] = { { "/job/stages/price-" HASH ".so", "price.so" },
+                 { "price.so", "price.so" },
+                 { "./a/price-2.so", "price-2.so" },
+                 { "/a/price-" HASH "0.so", "price-" HASH "0.so" },
+                 { "/a/-" HASH ".so", "-" HASH ".so" },
+                 { "/a/price-" HASH ".sO", "price-" HASH ".sO" },
+                 { "/a/org.example.a.very.long.name.of.a.stage.that.we.bought-" HASH ".so",
+                   "org.example.a.very.long.name.of.a.stage.that.so" },
+                 { "/a/org.example.a.very.long.name.of.a.stage.that.we.bought.so",
+                   "org.example.a.very.long.name.of.a.stage.that.we" },
+                 { "", "" } };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char name[CRASH_MODULE_BYTES];
+        crash_module(name, rows[i].path);
+        assert_string_equal(name, rows[i].name);
+    }
+}
+
 /* ---- symbols ---- */
 
 static struct symbol symbol_of(const void *fn, size_t more, char path[4096])
@@ -309,8 +333,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_is_not_named),           cmocka_unit_test(an_abort_is_not_named),
         cmocka_unit_test(a_second_fault_hides_the_first), cmocka_unit_test(a_hostile_report_does_harm),
-        cmocka_unit_test(a_function_has_another_name),    cmocka_unit_test(a_damaged_file_does_harm),
-        cmocka_unit_test(what_is_no_file_is_read),
+        cmocka_unit_test(a_copy_has_another_name),        cmocka_unit_test(a_function_has_another_name),
+        cmocka_unit_test(a_damaged_file_does_harm),       cmocka_unit_test(what_is_no_file_is_read),
     };
 
     if (readlink("/proc/self/exe", own_path, sizeof own_path - 1) <= 0)
