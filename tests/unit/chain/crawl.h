@@ -74,7 +74,7 @@ static inline struct pool_options crawl_options(struct crawl *c, unsigned worker
     return (struct pool_options){ .workers = workers,
                                   .worker_path = worker,
                                   .page_ms = 4000,
-                                  .stage_ms = 300,
+                                  .stage_ms = 600,
                                   .worker_bytes = 1u << 30,
                                   .on_result = crawl_result,
                                   .on_log = crawl_log,
