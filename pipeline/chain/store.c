@@ -188,12 +188,6 @@ static int pour(int from, int to, char hash[STAGE_HASH_BYTES], uint64_t *ret_byt
     return rc;
 }
 
-static int too_large(const struct taking *t)
-{
-    return err_set(t->err, ERR_LIMIT, "%s: larger than %d bytes, too large for a stage: strip it", t->path,
-                   STAGE_FILE_MAX);
-}
-
 /* The bytes into a file without a name yet.  A file that is being written by a linker would be half a
  * stage. */
 static int take_bytes(struct taking *t)
@@ -207,15 +201,13 @@ static int take_bytes(struct taking *t)
         return store_failed(t->s->dir, "a stage's file cannot be copied there", t->err);
     if (fstat(t->from, &before))
         return store_failed(t->path, "cannot be read", t->err);
-    if (before.st_size > STAGE_FILE_MAX)
-        return too_large(t);
     rc = pour(t->from, t->to, t->copy.hash, &t->copy.bytes);
     if (rc == ERR_LIMIT)
-        return too_large(t);
+        return err_set(t->err, ERR_LIMIT, "%s: larger than %d bytes, too large for a stage: strip it", t->path,
+                       STAGE_FILE_MAX);
     if (rc || fchmod(t->to, 0500) || fsync(t->to))
         return store_failed(t->path, "cannot be copied", t->err);
     if (fstat(t->from, &after) || after.st_size != before.st_size ||
-        t->copy.bytes != (uint64_t)before.st_size ||
         memcmp(&after.st_mtim, &before.st_mtim, sizeof after.st_mtim) != 0)
         return err_set(t->err, ERR_AGAIN, "%s: was written while it was read: ask again when it is whole",
                        t->path);

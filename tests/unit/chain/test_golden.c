@@ -482,23 +482,29 @@ static void what_cannot_be_compared_passes(void **state)
 {
     struct golden_compare *g = golden_compare_new(3);
     char *large = calloc(1, 30 * MIB);
-    struct pool_result r = { .record = { large, 30 * MIB } }, bad = { .record = { "\xc1", 1 } };
+    struct pool_result r = { .record = { large, 30 * MIB } }, same = r, bad = { .record = { "\xc1", 1 } };
     struct swap_policy policy = { .slower_max = 4 };
     struct err err = { 0 };
     json_t *report;
 
     (void)state;
+    memcpy(large, "\x81\xa1k\xc6\x01\xdf\xff\xf8", 8); /* {k: all the rest} */
     for (size_t i = 0; i < 3; i++) /* the third is beyond what is held */
         golden_compare_put(g, i, GOLDEN_LIVE, "page", &r);
-    golden_compare_put(g, 2, GOLDEN_CANDIDATE, "third", &bad);
+    golden_compare_put(g, 2, GOLDEN_CANDIDATE, "third", &same);
     assert_int_equal(golden_compare_judge(g, &policy, &err), ERR_REFUSED);
     expect_part(err.text, "the records of 1 of 1 pages are too large or in too great disorder");
     expect_part(err.text, "(first: third)");
     golden_compare_put(g, 0, GOLDEN_CANDIDATE, "first", &bad); /* damaged */
+    golden_compare_put(g, 1, GOLDEN_CANDIDATE, "second", &same);
     report = golden_compare_report(g);
     assert_int_equal(number(report, "uncompared", NULL), 2);
+    assert_int_equal(number(report, "equal", NULL), 1);
     json_decref(report);
-    golden_compare_free(g); /* one is still waiting */
+    golden_compare_free(g);
+    g = golden_compare_new(1);
+    golden_compare_put(g, 0, GOLDEN_LIVE, "waits", &bad);
+    golden_compare_free(g);
     golden_compare_free(NULL);
     free(large);
 }
