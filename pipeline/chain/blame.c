@@ -243,6 +243,8 @@ static void page_judge(struct slot_proc *s, const struct death *d, const struct 
     const struct flight *f = &s->flights[0];
     struct generation *g = s->gen;
     const char *stage = crumb_is_of(s, c, f) ? crumb_stage(g, c) : "worker";
+    /* what a generation dies of that is not live any more is for the one that is */
+    uint32_t behind = g->behind || g == s->pool->live ? g->behind : s->pool->live->id;
 
     pool_say(s->pool, LOG_DEBUG, "worker %u: %s (stage %s)", s->index, d->message, stage);
     if (!f->guest_fn) {
@@ -251,7 +253,7 @@ static void page_judge(struct slot_proc *s, const struct death *d, const struct 
     }
     if (!is_guilty(s, d, c, served, signal))
         return;
-    if (!f->guest_fn && g->behind && !f->has_fallen && !orphan_make(s, g->behind))
+    if (!f->guest_fn && behind && !f->has_fallen && !orphan_make(s, behind))
         g->fallbacks++;
     else
         slot_quarantine(s, stage, d, signal);

@@ -125,7 +125,7 @@ void pool_gen_end(struct pool *p, uint32_t generation);
  * `discarded`), and workers that are at them are killed. */
 void pool_gen_discard(struct pool *p, uint32_t generation);
 /* A page that `generation` would quarantine because a worker died of it or was over its time goes to `behind`
- * instead, once; 0: no longer.  For a new chain on probation. */
+ * instead, once; 0: no longer.  One that is not live has the live one behind it.  For a new chain on probation. */
 void pool_gen_fallback(struct pool *p, uint32_t generation, uint32_t behind);
 /* ERR_ABSENT if there is none of that number (any more). */
 int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_stats *ret);

@@ -112,6 +112,7 @@ class Storm:
         self.args, self.work, self.control = args, work, control
         self.random = random.Random(args.seed)
         self.n, self.made, self.refused, self.bad = 0, collections.Counter(), collections.Counter(), 0
+        self.calm = 0  # changes that can be taken back without a bad candidate coming back
         self.hashes, self.waits, self.times = {}, [], collections.defaultdict(list)
         self.look()
 
@@ -143,7 +144,7 @@ class Storm:
     def good_one(self):
         there = [i for i in ("stamp-a", "stamp-b") if i in self.ids]
         gone = [i for i in ("stamp-a", "stamp-b") if i not in self.ids]
-        kind = self.random.choice(["set", "set", "set", "replace", "replace", "rollback", "reorder"] + ["remove"] * (len(there) == 2) + ["add", "add"] * bool(gone))
+        kind = self.random.choice(["set", "set", "set", "replace", "replace", "reorder"] + ["rollback"] * (self.calm > 0) + ["remove"] * (len(there) == 2) + ["add", "add"] * bool(gone))
         self.n += 1
         some = self.random.choice(there)
         if kind == "set":
@@ -159,14 +160,19 @@ class Storm:
         return kind, dict(cmd="rollback")
 
     def change(self, i):
-        kind, request = self.bad_one() if i % 4 == 3 else self.good_one()
         self.look()
+        if "candidate" in self.ids:  # one that looked well for as long as it was watched
+            kind, request = "cure", dict(cmd="stage.remove", id="candidate")
+        else:
+            kind, request = self.bad_one() if i % 4 == 3 else self.good_one()
         if "ids" in request and sorted(request["ids"]) != sorted(self.ids):
             request["ids"] = self.ids
         start = time.monotonic()
-        answer = self.control.ask(**request, policy={"probation_pages": 50, "probation_ms": 300})
+        answer = self.control.ask(**request, policy=dict(zip(("probation_pages", "probation_ms"), map(int, self.args.probation.split(",")))))
         self.waits.append(time.monotonic() - start)
         (self.made if answer["ok"] else self.refused)[kind] += 1
+        if answer["ok"]:
+            self.calm = 0 if kind == "cure" else self.calm + (-1 if kind == "rollback" else 1)
         if not answer["ok"] and kind not in BAD and os.environ.get("STORM_DEBUG"):
             print("#", kind, answer["error"]["text"])
         self.look()
@@ -221,6 +227,7 @@ def main():
     parser.add_argument("--interval", type=float, default=0)
     parser.add_argument("--bytes", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--probation", default="1000000,3600000", help="pages,ms: longer than any change takes, no candidate settles")
     parser.add_argument("--baseline", action="store_true")
     parser.add_argument("--sanitized", action="store_true", help="no limit of address space")
     parser.add_argument("--work")
