@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 3
 bad=0
 claim() { if [ "$1" = 0 ]; then echo "ok - $2"; else echo "not ok - $2"; bad=1; fi; }
-pkgs="libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml"
+pkgs="libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml libseccomp"
 read -ra flags <<<"-std=gnu17 -D_GNU_SOURCE -DTROMMEL_VERSION=\"x\" -DTROMMEL_PREFIX=\"/\" -Ipipeline -Iplugin/include -Iplugin/sdk -I. $(pkg-config --cflags $pkgs)"
 mapfile -t sources < <(printf '%s\n' "$@" | grep '\.c$')
 

@@ -126,7 +126,7 @@ static int needs_network(const struct chain_config *config, struct sandbox_note 
 {
     pid_t child = fork(), got;
     unsigned state = 0;
-    int status;
+    int status = 0;
 
     if (child == 0) {
         struct chain *c = chain_new();

@@ -88,10 +88,11 @@ _Static_assert(SIGSYS == 31, "the bits above are those of another number");
 static int rules_add_own(scmp_filter_ctx f)
 {
     static const int calls[] = { SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(tgkill) };
+    const struct scmp_arg_cmp own = IS(0, (scmp_datum_t)getpid());
     int rc = 0;
 
     for (size_t i = 0; !rc && i < sizeof calls / sizeof calls[0]; i++)
-        rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+        rc = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, calls[i], 1, &own);
     return rc;
 }
 

@@ -1,4 +1,5 @@
-/* network: declares that it needs the network, and says of each page whether it gets a socket.  For tests only. */
+/* network: declares that it needs the network, and says of each page whether it gets a socket.  For tests
+ * only. */
 #include <sys/socket.h>
 #include <trommel/stage.h>
 #include <unistd.h>
@@ -24,9 +25,6 @@ static uint32_t process(void *self, trommel_ctx *ctx, trommel_page *page)
 }
 
 TROMMEL_STAGE = {
-    TROMMEL_STAGE_HEAD,
-    .id = "network",
-    .flags = TROMMEL_F_NETWORK | TROMMEL_F_EXTRAS,
-    .configure = configure,
-    .process = process,
+    TROMMEL_STAGE_HEAD,     .id = "network",    .flags = TROMMEL_F_NETWORK | TROMMEL_F_EXTRAS,
+    .configure = configure, .process = process,
 };

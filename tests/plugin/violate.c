@@ -1,5 +1,6 @@
-/* violate: tries what a stage may not, when its option `when` says so; a copy that is called ctor-WHAT.so tries it from
- * its constructor.  What is let pass is told: configure fails, a page is an error.  For tests only. */
+/* violate: tries what a stage may not, when its option `when` says so; a copy that is called ctor-WHAT.so
+ * tries it from its constructor.  What is let pass is told: configure fails, a page is an error.  For tests
+ * only. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +20,18 @@
 #include <trommel/stage.h>
 #include <unistd.h>
 
-#define COOKIE 0x74726f6d6d656c31ul /* of the sandbox: any stage can know it */
+#define COOKIE  0x74726f6d6d656c31ul /* of the sandbox: any stage can know it */
 #define OUTSIDE "/etc/passwd"
 
 static const trommel_host *host;
 static trommel_val what, when, file;
 static const trommel_opt opts[] = {
     { .key = "what", .type = TROMMEL_T_STR, .dflt = "nothing", .help = "What is tried." },
-    { .key = "when", .type = TROMMEL_T_STR, .dflt = "never", .choices = "never|configure|process", .help = "From where." },
+    { .key = "when",
+      .type = TROMMEL_T_STR,
+      .dflt = "never",
+      .choices = "never|configure|process",
+      .help = "From where." },
     { .key = "file", .type = TROMMEL_T_STR, .flags = TROMMEL_OPT_PATH, .help = "A file of its own." },
 };
 static const char *const reasons[] = { "was_let" };
@@ -210,8 +215,8 @@ static long try_mask(void)
     sigemptyset(&some);
     sigaddset(&some, SIGUSR2);
     sigaddset(&some, SIGSYS);
-    if (sigprocmask(SIG_BLOCK, &some, &was) || sigprocmask(SIG_SETMASK, NULL, &now) || sigismember(&was, SIGUSR2) ||
-        !sigismember(&now, SIGUSR2) || sigismember(&now, SIGSYS))
+    if (sigprocmask(SIG_BLOCK, &some, &was) || sigprocmask(SIG_SETMASK, NULL, &now) ||
+        sigismember(&was, SIGUSR2) || !sigismember(&now, SIGUSR2) || sigismember(&now, SIGSYS))
         return -1;
     raise(SIGUSR2); /* deadly, were it not blocked */
     if (signal(SIGUSR2, SIG_IGN) == SIG_ERR || sigprocmask(SIG_SETMASK, &was, NULL) ||
@@ -279,6 +284,16 @@ static long try_own(void)
     return fd >= 0 && read(fd, &byte, 1) == 1 && !close(fd) ? 0 : -1;
 }
 
+/* As many at a time as there may be. */
+static long try_files(void)
+{
+    int n = 0;
+
+    while (n < 1000 && open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0)
+        n++;
+    return n > 100 && n < 256 && errno == EMFILE ? 0 : -1;
+}
+
 /* In the folder of its file. */
 static long try_beside(void)
 {
@@ -306,22 +321,49 @@ static long try_libc(void)
     clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, NULL);
     free(malloc(48 << 20));
     fprintf(stderr, "libc: %s %.3f\n", text, (double)clock());
-    return sysconf(_SC_PHYS_PAGES) > 0 && getpid() > 1 && numbers[0] <= numbers[19999] && raise(SIGCONT) == 0 ? 0 : -1;
+    return sysconf(_SC_PHYS_PAGES) > 0 && getpid() > 1 && numbers[0] <= numbers[19999] && raise(SIGCONT) == 0
+               ? 0
+               : -1;
 }
 
 static const struct {
     const char *name;
     long (*try)(void);
 } acts[] = {
-    { "socket", try_socket }, { "write", try_write }, { "cookie-write", try_cookie_write }, { "mkdir", try_mkdir },
-    { "unlink", try_unlink }, { "read", try_read }, { "cookie-read", try_cookie_read }, { "exec", try_exec },
-    { "fork", try_fork }, { "thread", try_thread }, { "ptrace", try_ptrace }, { "peek", try_peek },
-    { "maps", try_maps }, { "signal", try_signal }, { "setown", try_setown }, { "limit", try_limit },
-    { "memory", try_memory }, { "huge", try_huge }, { "handler", try_handler },
-    { "handler-high-bits", try_handler_high_bits }, { "blocked", try_blocked }, { "cookie-blocked", try_cookie_blocked }, { "mask", try_mask },
-    { "system", try_system }, { "code", try_code },
-    { "late-code", try_late_code }, { "stat", try_stat }, { "absent", try_absent }, { "wild-path", try_wild_path },
-    { "32-bit", try_32_bit }, { "own", try_own }, { "beside", try_beside }, { "libc", try_libc },
+    { "socket", try_socket },
+    { "write", try_write },
+    { "cookie-write", try_cookie_write },
+    { "mkdir", try_mkdir },
+    { "unlink", try_unlink },
+    { "read", try_read },
+    { "cookie-read", try_cookie_read },
+    { "exec", try_exec },
+    { "fork", try_fork },
+    { "thread", try_thread },
+    { "ptrace", try_ptrace },
+    { "peek", try_peek },
+    { "maps", try_maps },
+    { "signal", try_signal },
+    { "setown", try_setown },
+    { "limit", try_limit },
+    { "memory", try_memory },
+    { "huge", try_huge },
+    { "handler", try_handler },
+    { "handler-high-bits", try_handler_high_bits },
+    { "blocked", try_blocked },
+    { "cookie-blocked", try_cookie_blocked },
+    { "mask", try_mask },
+    { "system", try_system },
+    { "code", try_code },
+    { "late-code", try_late_code },
+    { "stat", try_stat },
+    { "absent", try_absent },
+    { "wild-path", try_wild_path },
+    { "32-bit", try_32_bit },
+    { "own", try_own },
+    { "beside", try_beside },
+    { "files", try_files },
+    { "libc", try_libc },
 };
 
 /* ---- when ---- */

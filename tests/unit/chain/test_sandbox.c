@@ -211,6 +211,7 @@ static void what_is_harmless_is_refused(void **state)
     expect_when_configured("stat", "let: 0");
     expect_when_configured("absent", "let: 0");
     expect_when_configured("beside", "let: 0");
+    expect_when_configured("files", "let: 0");
     expect_when_configured("mask", "let: 0");
 }
 
@@ -257,7 +258,8 @@ static long child_number(const char *file, const char *key)
     return number_in(path, key);
 }
 
-/* Filters that the child has and we have not: a container may have its own.  Linux before 5.9 does not tell. */
+/* Filters that the child has and we have not: a container may have its own.  Linux before 5.9 does not tell.
+ */
 static void expect_filters(long want)
 {
     long got = child_number("status", "Seccomp_filters:");
@@ -429,7 +431,7 @@ static void landlock_lets_strangers_read(void **state)
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 77)
-        skip();
+        return; /* this kernel has none */
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
