@@ -20,8 +20,9 @@ struct check_result {
     char text[CHECK_TEXT]; /* FAILED: what was found, where; OK: how much was done; SKIPPED: why */
     char notes[CHECK_NOTES][CHECK_TEXT];
     unsigned n_notes;    /* what is allowed, and worth knowing */
-    struct check_times { /* of the test `time` */
-        uint64_t pages, p50_ns, p90_ns, p99_ns, arena_bytes, heap_bytes;
+    struct check_times { /* of the test `time`: CPU time and bytes of the page's arena, of one page */
+        uint64_t pages, heap_bytes; /* heap: that the stage itself holds in the end */
+        uint64_t ns[3], arena[3];   /* at 50, 90 and 99 of 100 pages */
     } times;
     uint64_t cpu_us;
 };

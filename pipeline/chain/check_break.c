@@ -1,5 +1,5 @@
-/* check_break: every call that may fail fails once, and the arena is spent at every allocation; see
- * check_inner.h.
+/* check_break: every call that may fail fails, alone and with all that follow it, and the arena is spent at
+ * every allocation; see check_inner.h.
  *
  * After each such page an ordinary one must give what it always gave: a failed page must not spoil the next.
  */
@@ -31,7 +31,7 @@ static void break_all(struct rig *r, enum fault_mode mode, struct breaking *b)
 {
     for (size_t i = 0; i < r->n_pages; i++) {
         rig_again(r, &r->pages[i], "the second time");
-        page_break(r, &r->pages[i], mode, mode == FAULT_ONE ? fault.calls : fault.allocs, b);
+        page_break(r, &r->pages[i], mode, mode == FAULT_ARENA ? fault.allocs : fault.calls, b);
     }
 }
 
@@ -68,10 +68,9 @@ static void say_done(const struct rig *r, const struct breaking *b, const char *
     if (!b->of)
         check_say(r->k, "it makes no such calls");
     else if (b->done == b->of)
-        check_say(r->k, "%llu %s, one after the other, on %zu pages", (unsigned long long)b->done, what,
-                  r->n_pages);
+        check_say(r->k, "%llu %s on %zu pages", (unsigned long long)b->done, what, r->n_pages);
     else
-        check_say(r->k, "%llu of %llu %s, on %zu pages (--thorough does all)", (unsigned long long)b->done,
+        check_say(r->k, "%llu of %llu %s on %zu pages (--thorough does all)", (unsigned long long)b->done,
                   (unsigned long long)b->of, what, r->n_pages);
 }
 
@@ -82,7 +81,8 @@ void test_fault(struct rig *r)
     rig_pages(r);
     configure_break(r, &b);
     break_all(r, FAULT_ONE, &b);
-    say_done(r, &b, "calls failed");
+    break_all(r, FAULT_FROM, &b);
+    say_done(r, &b, "calls failed, alone or with all that follow,");
 }
 
 void test_arena(struct rig *r)
@@ -91,5 +91,5 @@ void test_arena(struct rig *r)
 
     rig_pages(r);
     break_all(r, FAULT_ARENA, &b);
-    say_done(r, &b, "allocations from which on the arena was spent");
+    say_done(r, &b, "allocations from which on the arena was spent,");
 }

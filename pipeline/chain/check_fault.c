@@ -49,6 +49,7 @@ static int call(uint32_t kind, uint32_t index, uint64_t bytes, trommel_str key)
     b->call.bytes = bytes;
     key_set(&b->call, key.p, key.n);
     must = (fault.mode == FAULT_ONE && can_fail[kind] && fault.calls == fault.at) ||
+           (fault.mode == FAULT_FROM && can_fail[kind] && fault.calls >= fault.at) ||
            (fault.mode == FAULT_ARENA && kind == CALL_ALLOC && fault.allocs >= fault.at) ||
            /* what is put is copied into the arena */
            (fault.mode == FAULT_ARENA && fault.fired &&
@@ -163,7 +164,7 @@ static void stop_said(void)
 
     if (!fault.polls_yes) {
         b->cpu_from_ns = cpu_ns();
-        b->cpu_ms = STOP_MS;
+        __atomic_store_n(&b->cpu_ms, STOP_MS, __ATOMIC_RELEASE);
         b->stop_said = 1;
     }
     if (++fault.polls_yes > POLLS_YES_MAX)

@@ -133,8 +133,7 @@ struct rig {
     struct run before, run; /* for the stages in front of it, for it */
     struct rig_page *pages; /* the bundled ones */
     size_t n_pages;
-    uint64_t call_ns;   /* CPU time of the last call */
-    size_t arena_bytes; /* the most that one call took of the page's arena */
+    uint64_t call_ns; /* CPU time of the last call */
     uint32_t verdict;
     struct buf result; /* of the last call */
 };
@@ -156,6 +155,7 @@ enum fault_mode {
     FAULT_OFF,   /* passes everything on, counts nothing: for the stages in front */
     FAULT_COUNT, /* counts */
     FAULT_ONE,   /* call number `at` fails */
+    FAULT_FROM,  /* call number `at` fails, and every one after it */
     FAULT_ARENA, /* from allocation number `at` on the arena is spent */
     FAULT_STOP,  /* from asking number `at` on should_stop says yes */
 };

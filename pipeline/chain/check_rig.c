@@ -74,7 +74,7 @@ static void enter(const struct check *k, enum check_at at)
 
     b->cpu_from_ns = cpu_ns();
     b->at = at;
-    b->cpu_ms = k->opt->call_ms ? k->opt->call_ms : CHECK_CALL_MS;
+    __atomic_store_n(&b->cpu_ms, k->opt->call_ms ? k->opt->call_ms : CHECK_CALL_MS, __ATOMIC_RELEASE);
 }
 
 static uint64_t leave(const struct check *k)
@@ -170,8 +170,6 @@ void rig_call(struct rig *r, struct rig_page *pg)
             r->k,
             "on page \"%s\": it returned 0x%x, which is no verdict, or has a reason that it does not declare",
             pg->name, r->verdict);
-    if (r->run.arena.used > r->arena_bytes)
-        r->arena_bytes = r->run.arena.used;
     result_take(r);
 }
 

@@ -60,9 +60,10 @@ static void result_print(struct checking *c, const struct check_result *r)
 
 static json_t *times_json(const struct check_times *t)
 {
-    return json_pack("{sI, sf, sf, sf, sI, sI}", "pages", (json_int_t)t->pages, "p50_us",
-                     (double)t->p50_ns / 1e3, "p90_us", (double)t->p90_ns / 1e3, "p99_us",
-                     (double)t->p99_ns / 1e3, "arena_bytes", (json_int_t)t->arena_bytes, "heap_bytes",
+    return json_pack("{sI, sf, sf, sf, sI, sI, sI, sI}", "pages", (json_int_t)t->pages, "p50_us",
+                     (double)t->ns[0] / 1e3, "p90_us", (double)t->ns[1] / 1e3, "p99_us",
+                     (double)t->ns[2] / 1e3, "arena_p50_bytes", (json_int_t)t->arena[0], "arena_p90_bytes",
+                     (json_int_t)t->arena[1], "arena_p99_bytes", (json_int_t)t->arena[2], "heap_bytes",
                      (json_int_t)t->heap_bytes);
 }
 

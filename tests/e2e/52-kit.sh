@@ -108,6 +108,8 @@ claim_is "show: one without its last bytes ends with a status" 1 "$(s=$(stage sh
 refused "a sink" "$build/sink/null.so" 1 'is a sink'
 refused "another ABI" "$build/test/plugin/other_major.so" 1 'abi_major is [0-9]+, this program.s is'
 refused "one that crashes while it is loaded" "$build/test/plugin/ctor.so" 1 'ctor.so: while it was being loaded it died of signal 11'
+cp "$build/test/plugin/violate.so" ctor-socket.so
+refused "one that opens a socket while it is loaded" ./ctor-socket.so 1 'while it was being loaded it tried to open a socket'
 refused "one whose table lies" "$build/test/plugin/broken_table.so" 1 'n_opts is 1000, at most 256 are taken'
 refused "no such file" ./nothing.so 2 'nothing.so'
 refused "no such bundled stage" nothing 2 'there: .*boilerplate'
@@ -147,6 +149,9 @@ says "… is told with signal and function" 'stage `bad`: on this page it died o
 claim_is "run: one that ends the process" 1 "$(run_bad MARK-EXIT)"
 says "… is told with the status" 'stage `bad`: on this page it ended with status 7'
 claim_is "run: one that logs and writes to standard output does not spoil it" "0 continue" "$(run_bad MARK-STDERR) $(jq -r .verdict "$out")"
+echo '<p>MARK</p>' >mark.html
+claim_is "run: one that opens a socket" 1 "$(stage run "$build/test/plugin/violate.so" mark.html --set what=socket --set when=process)"
+says "… is told, as it would be in a crawl" 'stage `violate`: on this page it tried to open a socket'
 
 # ---- help ----
 for part in new show run check; do

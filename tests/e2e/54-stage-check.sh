@@ -55,6 +55,18 @@ check "$build/test/plugin/ctor.so"
 claim_cmd "one that crashes while it is loaded" grep -qE 'while it was being loaded it died of signal 11' "$err"
 claim_is "… status" 1 "$status"
 
+# what the sandbox forbids: from the constructor, from configure (from a page: broken_locale)
+cp "$build/test/plugin/violate.so" "$work/ctor-socket.so"
+check "$work/ctor-socket.so"
+claim_cmd "a socket from a constructor: told" grep -qE 'while it was being loaded it tried to open a socket' "$err"
+claim_is "… status" 1 "$status"
+check "$build/test/plugin/violate.so" --set what=socket --set when=configure
+claim_cmd "a socket from configure: told, and no test goes on" grep -qE '^FAIL  table .*while it was being configured it tried to open a socket' "$out"
+claim_is "… status, and what else was tried" "1 1" "$status $(grep -cE '^(ok|FAIL|-) ' "$out")"
+check "$build/test/plugin/network.so" --only pages
+claim_cmd "one that declares that it needs the network has it, with a note" grep -qE '^note  pages .*runs outside the sandbox' "$out"
+claim_is "… status" 0 "$status"
+
 # one fault, and nothing else is blamed on it
 check "$build/test/plugin/broken_put.so"
 claim_is "a fault is found by its test alone" "fault" "$(awk '$1 == "FAIL" { print $2 }' "$out")"
@@ -97,7 +109,7 @@ claim_is "… both are checked" 2 "$(grep -c '^ok    fault' "$out")"
 # figures and forms
 check metadata --only time --only fault --json
 claim_is "--json: what was found, figures of a thousand pages" "2 0 1000 true" \
-    "$(jq -r '(.tests[] | select(.test == "time").times) as $t | "\(.passed) \(.failed) \($t.pages) \($t.p50_us > 0 and $t.p50_us <= $t.p90_us and $t.p90_us <= $t.p99_us and $t.arena_bytes > 0)"' "$out")"
+    "$(jq -r '(.tests[] | select(.test == "time").times) as $t | "\(.passed) \(.failed) \($t.pages) \($t.p50_us > 0 and $t.p50_us <= $t.p90_us and $t.p90_us <= $t.p99_us and $t.arena_p50_bytes > 0 and $t.arena_p50_bytes <= $t.arena_p99_bytes)"' "$out")"
 claim_is "--only: those tests and no other" "fault time" "$(jq -r '[.tests[].test] | join(" ")' "$out")"
 check --only nothing layout
 claim_is "--only of an unknown test: usage" 2 "$status"
