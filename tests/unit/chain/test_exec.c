@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -193,6 +195,14 @@ static int say(struct buf *b, uint64_t n, const char *mark, size_t page_bytes)
         mp_uint(b, page_bytes);
     } else if (!strcmp(mark, "FILE")) {
         put_text(b, n, "file", strerror(file_errno()));
+    } else if (!strcmp(mark, "PROFILE")) {
+        struct rlimit core = { 1, 1 }, files = { 0, 0 };
+        getrlimit(RLIMIT_CORE, &core);
+        getrlimit(RLIMIT_NOFILE, &files);
+        snprintf(text, sizeof text, "privileges %d, core %d, files %d, group %d",
+                 prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), (int)core.rlim_cur, (int)files.rlim_cur,
+                 getpgrp() == getpid());
+        put_text(b, n, "profile", text);
     } else if (!strcmp(mark, "FDS")) {
         answer_put(b, n, "fds");
         mp_int(b, fds_more());
@@ -803,6 +813,7 @@ static void a_program_has_more_than_its_profile(void **state)
     expect_ok(run(p, seen, 2, "ENV"), "\"env\":\"exec clean given\"");
     snprintf(want, sizeof want, "\"dir\":\"%s\"", cwd);
     expect_ok(run(p, seen, 3, "DIR"), want);
+    expect_ok(run(p, seen, 5, "PROFILE"), "\"profile\":\"privileges 1, core 0, files 256, group 1\"");
     if (!SANITIZED) {
         int mib = -1;
         run(p, seen, 4, "EAT");
@@ -927,7 +938,7 @@ static void a_missing_interpreter_is_not_told(void **state)
 {
     struct seen *seen = calloc(1, sizeof *seen);
     char set[200];
-    const char *const sets[] = { set, NULL };
+    const char *const sets[] = { set, "exec.memory_mb=0", NULL };
     struct err err = { 0 };
     struct pool *p;
 
@@ -983,7 +994,7 @@ static void a_program_changed_meanwhile_is_started(void **state)
 {
     struct seen *seen = calloc(1, sizeof *seen);
     char text[2 * PATH_MAX], set[200];
-    const char *const sets[] = { set, "exec.send=body", NULL };
+    const char *const sets[] = { set, "exec.send=body", "exec.memory_mb=0", NULL };
     struct pool_chain before, after;
     struct err err = { 0 };
     struct pool *p;
