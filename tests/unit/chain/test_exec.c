@@ -340,7 +340,11 @@ static int program(const char *mode, const char *fifo)
     if (!hello || record_get_str(hello, n, "stage").n < 4)
         return 4;
     free(hello);
+    if (!strcmp(mode, "shut"))
+        close(0);
     say_hello(&b, !strcmp(mode, "old") ? 0 : 1);
+    if (!strcmp(mode, "shut"))
+        hang();
     if (!strcmp(mode, "deaf"))
         hang();
     rc = serve(&b);
@@ -741,6 +745,26 @@ static void a_program_killed_while_idle_costs_a_page(void **state)
     free(seen);
 }
 
+/* One that takes no page: each is tried with three, since none has begun with it, and says so. */
+static void a_page_not_begun_is_to_blame(void **state)
+{
+    struct seen *seen = calloc(1, sizeof *seen);
+    const char *said = seen->log;
+    struct err err = { 0 };
+    struct pool *p;
+    unsigned n = 0;
+
+    (void)state;
+    assert_int_equal(open_pool(seen, one_exec, "shut", NULL, &p, &err), 0);
+    expect_bad(run(p, seen, 0, "A"), "exec_died", "ended while it had nothing to do");
+    while ((said = strstr(said, "ended while it had nothing to do")) && said++)
+        n++;
+    assert_int_equal(n, 3);
+    pool_close(p);
+    expect_nobody();
+    free(seen);
+}
+
 static void a_program_without_answer_is_waited_for(void **state)
 {
     static const char *const marks[] = { "NEVER", "BROOD" };
@@ -1102,6 +1126,7 @@ int main(int argc, char **argv)
         TEST(a_second_answer_is_the_next_pages),
         TEST(a_program_that_hears_no_more_is_kept),
         TEST(a_program_killed_while_idle_costs_a_page),
+        TEST(a_page_not_begun_is_to_blame),
         TEST(a_program_without_answer_is_waited_for),
         TEST(a_large_page_does_not_pass),
         TEST(a_deaf_program_blocks_the_worker),

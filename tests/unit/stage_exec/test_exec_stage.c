@@ -117,6 +117,8 @@ static void pipes_make(void)
     move_fd(from[1], PROGRAM_OUT, 0);
 }
 
+static const char *deadline = "exec.deadline_ms=60000";
+
 /* The chain is configured: 0, or *err. */
 static int chain_make(const char *send, struct err *err)
 {
@@ -134,7 +136,7 @@ static int chain_make(const char *send, struct err *err)
     chain->lost = on_lost;
     snprintf(set, sizeof set, "exec.send=%s", send);
     assert_int_equal(chain_config_set(&c, "exec.command=./test.py", err), 0);
-    assert_int_equal(chain_config_set(&c, "exec.deadline_ms=60000", err), 0);
+    assert_int_equal(chain_config_set(&c, deadline, err), 0);
     assert_int_equal(chain_config_set(&c, set, err), 0);
     rc = chain_options(chain, &c, err);
     rc = rc ? rc : chain_link(chain, err);
@@ -361,6 +363,19 @@ static void an_answer_out_of_step_is_taken(void **state)
     }
 }
 
+static void no_answer_is_waited_for(void **state)
+{
+    (void)state;
+    deadline = "exec.deadline_ms=20";
+    chain_ready("url");
+    answer_raw("\0\0", 2);
+    run_one();
+    assert_int_equal(is_lost.how, EXEC_LOST_TIMEOUT);
+    assert_non_null(strstr(is_lost.text, "no answer within 20 ms"));
+    chain_drop();
+    deadline = "exec.deadline_ms=60000";
+}
+
 static void a_page_nobody_heard_is_begun(void **state)
 {
     (void)state;
@@ -491,10 +506,15 @@ static void without_its_host_it_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_asked_for_is_not_sent),    cmocka_unit_test(an_answer_is_taken_for_another),
-        cmocka_unit_test(a_reason_stays_for_the_next_page), cmocka_unit_test(an_answer_out_of_step_is_taken),
-        cmocka_unit_test(a_page_nobody_heard_is_begun),     cmocka_unit_test(a_slow_answer_is_cut),
-        cmocka_unit_test(a_wrong_hello_is_taken),           cmocka_unit_test(what_may_be_sent_is_not_told),
+        cmocka_unit_test(what_is_asked_for_is_not_sent),
+        cmocka_unit_test(an_answer_is_taken_for_another),
+        cmocka_unit_test(a_reason_stays_for_the_next_page),
+        cmocka_unit_test(an_answer_out_of_step_is_taken),
+        cmocka_unit_test(no_answer_is_waited_for),
+        cmocka_unit_test(a_page_nobody_heard_is_begun),
+        cmocka_unit_test(a_slow_answer_is_cut),
+        cmocka_unit_test(a_wrong_hello_is_taken),
+        cmocka_unit_test(what_may_be_sent_is_not_told),
         cmocka_unit_test(without_its_host_it_runs),
     };
 
