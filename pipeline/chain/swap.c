@@ -94,7 +94,6 @@ static int back_request(struct swap *s, const struct swap_change *change,
 static void back_turn(struct swap *s)
 {
     struct swap_gen *to = s->standby;
-    struct swap_outcome o = { .code = 0 };
     char text[200];
 
     s->back.is_set = 0;
@@ -102,23 +101,23 @@ static void back_turn(struct swap *s)
         s->standby = NULL;
         to->asked_us = s->back.asked_us;
         swap_back_done(s, to, "asked for", s->back.by, 0);
+        to->done_fn = s->back.done_fn;
+        to->done_arg = s->back.arg;
         snprintf(text, sizeof text, "generation %u is live again", to->id);
-        o.generation = to->id;
-        o.live_us = to->live_us;
-    } else {
-        o.code = ERR_AGAIN;
+        swap_answer_put(s, to, text);
+    } else if (s->back.done_fn) {
         snprintf(text, sizeof text, "generation %u has changed meanwhile: ask again", s->live->id);
+        s->back.done_fn(s->back.arg,
+                        &(struct swap_outcome){ .code = ERR_AGAIN, .live = s->live->id, .message = text });
     }
-    o.live = s->live->id;
-    o.message = text;
-    if (s->back.done_fn)
-        s->back.done_fn(s->back.arg, &o);
 }
 
 static int candidate_start(struct swap *s, struct swap_gen *g, struct err *err)
 {
     int rc = swap_gen_start(s, g, err);
 
+    /* While its workers start: its number is not given again, whatever happens. */
+    rc = rc ? rc : swap_kept_write(&s->kept, err);
     if (!rc && g->policy.golden)
         rc = swap_trial_start(s, g, err);
     if (rc && g->id)
@@ -308,8 +307,22 @@ static void sweep(struct swap *s)
     s->must_sweep = 0;
 }
 
+/* What has changed in the last turn; the new generation is at its first pages meanwhile. */
+static void write_down(struct swap *s)
+{
+    struct err err = { 0 };
+
+    s->must_write = 0;
+    if (swap_kept_write(&s->kept, &err))
+        swap_say(s, LOG_WARN, "%s: a crawl that is started again will not know of the last change", err.text);
+}
+
 void swap_turn(struct swap *s)
 {
+    if (s->must_write)
+        write_down(s);
+    if (s->answer.is_set)
+        swap_answer_give(s);
     if (s->back.is_set)
         back_turn(s);
     if (s->heir)
@@ -326,7 +339,7 @@ int swap_wait_ms(const struct swap *s)
     int ms = swap_watch_ms(s);
     uint64_t gone_ms;
 
-    if (s->back.is_set)
+    if (s->back.is_set || s->must_write)
         return 0;
     if (!s->candidate)
         return ms;

@@ -41,7 +41,9 @@ enum swap_kind {
     SWAP_ROLLBACK, /* to the chain before the live one */
 };
 
-/* What a new chain may do differently, and for how long it is watched. */
+/* What a new chain may do differently, and for how long it is watched.  Probation is over when its pages and
+ * its time are; where pages do not come, after ten times its time.  Without both there is none.  Errors and
+ * time are judged from 50 pages on, and errors only beyond what chance explains. */
 struct swap_policy {
     int golden;              /* 0: the golden pages are left out (the operator's own risk; the log says so) */
     const char *const *keep; /* record fields that must not change or get lost ("meta.title") */
@@ -51,8 +53,8 @@ struct swap_policy {
     uint64_t probation_pages; /* … and both must be over (200) */
     uint32_t probation_ms;    /* (10000) */
     double worse_errors;      /* errors on probation beyond the old generation's rate, 0..1 (0.05) */
-    uint32_t crashes_max;     /* deaths of workers on probation that are one too many (3) */
-    double worse_time;        /* CPU time a page against the old generation's (4) */
+    uint32_t crashes_max;     /* deaths of workers on probation that are one too many (3); 0: not judged */
+    double worse_time;        /* CPU time a page against the old generation's (4); 0: not judged */
 };
 struct swap_policy swap_policy_default(void);
 
@@ -108,8 +110,8 @@ int swap_open(const struct swap_options *, struct swap **ret, struct err *err);
  */
 int swap_on_generation(struct swap *, uint32_t generation, enum pool_gen_state state, const struct err *why);
 /* ERR_AGAIN: another change is under way.  ERR_USAGE and others: *err says what is wrong with it, nothing has
- * happened.  0: done_fn is called once, later, from swap_turn: when the generation is live, or it will not
- * be. */
+ * happened.  0: done_fn is called once, later, from swap_turn: when the generation is live and that is on
+ * disk, or when it will not be. */
 int swap_request(struct swap *, const struct swap_change *,
                  void (*done_fn)(void *arg, const struct swap_outcome *), void *arg, struct err *err);
 /* The chain with the change made in it, its files judged and copied; nothing is started: for a shadow run.

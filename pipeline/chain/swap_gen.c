@@ -62,9 +62,11 @@ int swap_gen_start(struct swap *s, struct swap_gen *g, struct err *err)
     int rc = chain_config_copy(&g->chain->config, &config, err);
 
     rc = rc ? rc : pool_gen_start(s->opt.pool, &config, &opt, &g->id, err);
-    if (!rc)
-        swap_gen_set(s, g, SWAP_LOADING);
-    return rc;
+    if (rc)
+        return rc;
+    swap_gen_set(s, g, SWAP_LOADING);
+    s->kept.last_generation = g->id;
+    return 0;
 }
 
 /* Its end is timed from the request that made it leave. */
@@ -102,14 +104,6 @@ void swap_gen_leave(struct swap *s, struct swap_gen **at, struct swap_gen *next)
     s->must_sweep = 1;
 }
 
-static void kept_write(struct swap *s)
-{
-    struct err err = { 0 };
-
-    if (swap_kept_write(&s->kept, &err))
-        swap_say(s, LOG_WARN, "%s: a crawl that is started again will not know of the last change", err.text);
-}
-
 /* ---- going live ---- */
 
 /* `g` takes the pages now; what was live before is *ret_old, the caller's to end or to keep. */
@@ -126,25 +120,40 @@ static void live_set(struct swap *s, struct swap_gen *g, enum swap_state state, 
     *ret_old = old;
 }
 
-/* Written down before the first page runs in it: its number is never given again. */
-static int live_write(struct swap *s, struct swap_gen *g, struct err *err)
+static void kept_move(struct swap *s, struct swap_gen *g)
 {
-    uint32_t last = s->kept.last_generation;
-    int rc;
-
     swap_kept_push(&s->kept, s->live->chain);
     swap_chain_unref(&s->kept.live);
     s->kept.live = swap_chain_ref(g->chain);
     g->chain->generation = g->id;
-    s->kept.last_generation = g->id > last ? g->id : last;
-    rc = swap_kept_write(&s->kept, err);
-    if (rc) {
-        swap_chain_unref(&s->kept.live);
-        s->kept.live = swap_chain_ref(s->live->chain);
-        swap_kept_pop(&s->kept);
-        s->kept.last_generation = last;
-    }
-    return rc;
+    s->must_write = 1;
+}
+
+void swap_answer_give(struct swap *s)
+{
+    struct swap_answer a = s->answer;
+
+    s->answer = (struct swap_answer){ 0 };
+    a.outcome.live = s->live->id;
+    a.outcome.message = a.text;
+    if (a.done_fn)
+        a.done_fn(a.arg, &a.outcome);
+    json_decref((json_t *)(uintptr_t)a.outcome.golden);
+}
+
+void swap_answer_put(struct swap *s, struct swap_gen *g, const char *text)
+{
+    s->answer.outcome = (struct swap_outcome){ .generation = g->id,
+                                               .golden = json_incref(g->golden),
+                                               .load_us = g->load_us,
+                                               .golden_us = g->golden_us,
+                                               .live_us = g->live_us };
+    s->answer.done_fn = g->done_fn;
+    s->answer.arg = g->done_arg;
+    s->answer.is_set = 1;
+    snprintf(s->answer.text, sizeof s->answer.text, "%s", text);
+    g->done_fn = NULL;
+    s->must_write = 1;
 }
 
 void swap_outcome_tell(struct swap *s, const struct swap_gen *g, int code, const char *message)
@@ -199,15 +208,11 @@ void swap_candidate_live(struct swap *s)
     struct swap_gen *g = s->candidate, *old;
     int is_watched = g->policy.probation_pages || g->policy.probation_ms;
     char text[300];
-    struct err err = { 0 };
 
     swap_row_put(g->row, is_watched ? "live" : "settled", "");
     g->live_us = now_us() - g->asked_us;
     times_put(g);
-    if (live_write(s, g, &err)) {
-        swap_refuse(s, &err);
-        return;
-    }
+    kept_move(s, g);
     s->candidate = NULL;
     pool_gen_live(s->opt.pool, g->id);
     g->before = swap_rates_lately(s, s->live);
@@ -220,8 +225,7 @@ void swap_candidate_live(struct swap *s)
     probation_start(s, g, old);
     swap_row_put(g->row, NULL, text);
     swap_say(s, LOG_INFO, "%s: %s", g->what, text);
-    swap_outcome_tell(s, g, 0, text);
-    g->done_fn = NULL;
+    swap_answer_put(s, g, text);
 }
 
 void swap_settle(struct swap *s, uint64_t pages, uint64_t ms)
@@ -237,7 +241,7 @@ void swap_settle(struct swap *s, uint64_t pages, uint64_t ms)
     swap_gen_set(s, g, SWAP_SETTLED);
     if (s->standby)
         swap_gen_leave(s, &s->standby, g);
-    kept_write(s);
+    s->must_write = 1;
 }
 
 /* ---- not going live ---- */
@@ -255,7 +259,7 @@ void swap_refuse(struct swap *s, const struct err *why)
     swap_outcome_tell(s, g, why->code ? why->code : ERR_REFUSED, why->text);
     g->done_fn = NULL;
     swap_gen_leave(s, &g, NULL);
-    kept_write(s);
+    s->must_write = 1;
 }
 
 /* ---- going back ---- */
@@ -300,8 +304,6 @@ void swap_back_done(struct swap *s, struct swap_gen *to, const char *why, const 
     swap_kept_pop(&s->kept);
     swap_chain_unref(&s->kept.live);
     s->kept.live = swap_chain_ref(to->chain);
-    if (to->id > s->kept.last_generation)
-        s->kept.last_generation = to->id;
     snprintf(text, sizeof text, "rolled back to generation %u: %s", to->id, why);
     swap_row_put(bad->row, "rolled_back", text);
     swap_say(s, block ? LOG_ERROR : LOG_INFO, "generation %u%s%s%s is %s", bad->id, bad->what[0] ? " (" : "",
@@ -315,7 +317,7 @@ void swap_back_done(struct swap *s, struct swap_gen *to, const char *why, const 
     if (block)
         brought_block(s, bad->chain, to->chain, why);
     swap_gen_leave(s, &bad, to);
-    kept_write(s);
+    s->must_write = 1;
 }
 
 static void candidate_give_up(struct swap *s)
@@ -348,6 +350,7 @@ int swap_heir_start(struct swap *s, const char *why, const char *by, int block, 
         return rc;
     }
     s->heir = g;
+    s->must_write = 1;
     swap_say(s, LOG_WARN, "generation %u: the chain of generation %u is started anew, to be gone back to: %s",
              g->id, c->generation, why);
     pool_gen_live(s->opt.pool, g->id); /* at once if the live one has failed; else when it is READY */
@@ -390,8 +393,7 @@ void swap_heir_turn(struct swap *s)
         g->chain->generation = g->id;
         swap_back_done(s, g, g->why, g->by, g->block);
         snprintf(text, sizeof text, "generation %u is live, with the chain before", g->id);
-        swap_outcome_tell(s, g, 0, text);
-        g->done_fn = NULL;
+        swap_answer_put(s, g, text);
     }
 }
 

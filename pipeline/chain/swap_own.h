@@ -128,6 +128,14 @@ struct swap_gen {
     uint64_t behind_crashes;   /* of the standby, when it became that */
 };
 
+struct swap_answer { /* to be given once it is on disk */
+    void (*done_fn)(void *arg, const struct swap_outcome *);
+    void *arg;
+    int is_set;
+    struct swap_outcome outcome;
+    char text[300];
+};
+
 struct swap {
     struct swap_options opt;
     struct swap_policy policy; /* opt's, `keep` is its own */
@@ -152,7 +160,8 @@ struct swap {
     } leaving[SWAP_LEAVING_MAX];
     struct swap_chain *draft; /* its files are kept */
     char doing[120];
-    int must_sweep;
+    struct swap_answer answer;
+    int must_sweep, must_write;
 };
 
 /* ---- swap.c ---- */
@@ -169,6 +178,9 @@ int swap_gen_start(struct swap *s, struct swap_gen *g, struct err *err);
 void swap_gen_leave(struct swap *s, struct swap_gen **g, struct swap_gen *next);
 void swap_leaving_done(struct swap *s, uint32_t id);
 void swap_outcome_tell(struct swap *s, const struct swap_gen *g, int code, const char *message);
+/* It is done; whoever asked hears it once that is on disk. */
+void swap_answer_put(struct swap *s, struct swap_gen *g, const char *text);
+void swap_answer_give(struct swap *s);
 void swap_candidate_live(struct swap *s);
 /* The candidate is not to be: *why says it.  Tells who asked. */
 void swap_refuse(struct swap *s, const struct err *why);

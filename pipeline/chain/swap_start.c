@@ -256,6 +256,22 @@ static int kept_make(struct swap *s, struct err *err)
     return 0;
 }
 
+/* What was under way when the process before this one ended. */
+static void history_close(json_t *history)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(history, i, row)
+    {
+        const char *result = json_string_value(json_object_get(row, "result"));
+        if (result && !strcmp(result, "trying"))
+            swap_row_put(row, "refused", "the job ended before it was through");
+        if (result && !strcmp(result, "live"))
+            swap_row_put(row, "settled", "the job ended while it was on probation");
+    }
+}
+
 static int live_make(struct swap *s, struct err *err)
 {
     struct pool_chain chain = pool_chain(s->opt.pool);
@@ -264,6 +280,7 @@ static int live_make(struct swap *s, struct err *err)
 
     g->id = s->kept.last_generation = g->chain->generation = chain.generation;
     memcpy(g->chain->hash, chain.hash, sizeof g->chain->hash);
+    history_close(s->kept.history);
     g->since_ms = clock_wall_ms();
     g->live_ms = clock_mono_ms();
     g->asked_us = 0;
@@ -305,9 +322,14 @@ int swap_open(const struct swap_options *opt, struct swap **ret, struct err *err
 
 static void closed_tell(struct swap *s, struct swap_gen *g)
 {
-    if (g)
-        swap_outcome_tell(s, g, ERR_CLOSED,
-                          "this was closed before the change was through: it has not been made");
+    static const char text[] = "this was closed before the change was through: it has not been made";
+
+    if (!g)
+        return;
+    if (g->row)
+        swap_row_put(g->row, "refused", text);
+    swap_outcome_tell(s, g, ERR_CLOSED, text);
+    s->must_write = 1;
 }
 
 void swap_close(struct swap *s)
@@ -319,6 +341,10 @@ void swap_close(struct swap *s)
     if (s->back.is_set && s->back.done_fn)
         s->back.done_fn(s->back.arg, &(struct swap_outcome){
                                          .code = ERR_CLOSED, .live = s->live->id, .message = "closed" });
+    if (s->must_write)
+        swap_kept_write(&s->kept, NULL);
+    if (s->answer.is_set)
+        swap_answer_give(s);
     swap_gen_free(s, &s->candidate);
     swap_gen_free(s, &s->heir);
     swap_gen_free(s, &s->standby);

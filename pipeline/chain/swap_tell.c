@@ -124,7 +124,7 @@ void swap_row_put(json_t *row, const char *result, const char *message)
 
 void swap_row_ms(json_t *row, const char *key, uint64_t us)
 {
-    json_object_set_new(row, key, json_real((double)(us / 100) / 10));
+    json_object_set_new(row, key, json_integer((json_int_t)((us + 500) / 1000)));
 }
 
 json_t *swap_history(const struct swap *s)

@@ -848,6 +848,25 @@ static void a_job_that_goes_on_forgets(void **state)
     folder_free(dir);
 }
 
+/* It goes on with it, and does not watch it any more. */
+static void a_job_stopped_on_probation_forgets(void **state)
+{
+    struct swap_options opt = watched(10000, 0);
+    char *dir = folder_new();
+    struct crawl *c = open_world(dir, marked, NULL, &opt);
+
+    (void)state;
+    change(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("value=two") });
+    check_pages(c, 2, 2, "two");
+    close_world(c);
+    c = open_world(dir, marked, NULL, &opt);
+    assert_non_null(strstr(row_text(c, 2), "settled: the job ended while it was on probation"));
+    assert_true(is_settled(c));
+    check_pages(c, 2, 3, "two");
+    close_world(c);
+    folder_free(dir);
+}
+
 static void write_file(const char *path, const char *mode, const char *text)
 {
     FILE *f = fopen(path, mode);
@@ -1061,6 +1080,7 @@ int main(void)
         cmocka_unit_test(a_policy_is_not_kept),
         cmocka_unit_test(a_slow_chain_goes_live),
         cmocka_unit_test(a_job_that_goes_on_forgets),
+        cmocka_unit_test(a_job_stopped_on_probation_forgets),
         cmocka_unit_test(a_damaged_state_stops_the_job),
         cmocka_unit_test(a_lost_copy_stops_the_job),
         cmocka_unit_test(a_reload_does_not_read_again),
