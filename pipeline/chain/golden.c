@@ -299,18 +299,27 @@ int golden_compare_judge(const struct golden_compare *g, const struct swap_polic
 
 /* ---- the report ---- */
 
-/* {name: pages} of these kinds. */
+/* {name: pages} of these kinds.  What has no room is counted as "…": reports are kept, and a stage may put out
+ * hundreds of fields with long names. */
 static json_t *names_report(const struct golden_compare *g, unsigned kinds)
 {
     json_t *to = json_object();
+    uint64_t more = 0;
 
     for (size_t i = 0; i < g->n_fields; i++) {
         uint64_t n = 0;
         for (int k = 0; k < DIFF_KINDS; k++)
             n += kinds & 1u << k ? g->fields[i].n[k] : 0;
-        if (n)
+        if (!n)
+            continue;
+        if (i < GOLDEN_FIELDS_MAX && json_object_size(to) < GOLDEN_NAMES_MAX &&
+            strlen(g->fields[i].path) <= GOLDEN_NAME_BYTES)
             json_object_set_new(to, g->fields[i].path, json_integer((json_int_t)n));
+        else
+            more += n;
     }
+    if (more)
+        json_object_set_new(to, "…", json_integer((json_int_t)more));
     return to;
 }
 

@@ -46,6 +46,8 @@ void golden_ring_hold(struct golden_ring *, int held);
 enum golden_side { GOLDEN_LIVE, GOLDEN_CANDIDATE, GOLDEN_SIDES };
 enum {
     GOLDEN_PAGES_MAX = 256,  /* pages of one comparison */
+    GOLDEN_NAMES_MAX = 48, /* names in each list of a report, … */
+    GOLDEN_NAME_BYTES = 100, /* … and how long one may be; what is beyond goes under "…" */
     GOLDEN_FIELDS_MAX = 512, /* different fields counted by name; what is beyond goes under "…" */
     GOLDEN_SLOW_FLOOR_US = 20000, /* CPU time below this is not judged; so much more is always allowed */
 };

@@ -320,8 +320,11 @@ void swap_back_done(struct swap *s, struct swap_gen *to, const char *why, const 
     s->must_write = 1;
 }
 
+/* Its golden pages are given up at once: their results are of a chain that is about to be forgotten. */
 static void candidate_give_up(struct swap *s)
 {
+    if (s->candidate)
+        swap_trial_end(s, s->candidate);
     if (s->candidate && !s->candidate->failed.code)
         err_set(
             &s->candidate->failed, ERR_REFUSED,
@@ -403,7 +406,7 @@ void swap_heir_failed(struct swap *s)
     struct swap_gen *g = s->heir;
     struct err err = { 0 };
 
-    if (!s->live->is_dead)
+    if (!g || !s->live->is_dead)
         return;
     swap_say(s, LOG_ERROR, "%s: %s", g->what, g->failed.text);
     swap_kept_pop(&s->kept);

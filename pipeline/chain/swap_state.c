@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "chain/store_inner.h"
 #include "chain/swap_own.h"
 
 #define STATE_BYTES_MAX (16u * MIB)
@@ -126,14 +127,17 @@ static int folder_sync(const char *path)
     return rc;
 }
 
+/* Made in memory first: json_dumpfd makes a system call of every word. */
 static int json_write(const json_t *root, const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), rc;
+    char *text = json_dumps(root, JSON_INDENT(1));
 
-    if (fd < 0)
-        return ERR_IO;
-    rc = json_dumpfd(root, fd, JSON_INDENT(1)) || write(fd, "\n", 1) != 1 || fsync(fd) ? ERR_IO : 0;
-    return close(fd) || rc ? ERR_IO : 0;
+    rc = fd < 0 || !text || store_write(fd, text, strlen(text)) || store_write(fd, "\n", 1) || fsync(fd);
+    free(text);
+    if (fd >= 0)
+        rc = close(fd) || rc;
+    return rc ? ERR_IO : 0;
 }
 
 int swap_kept_write(const struct swap_kept *k, struct err *err)

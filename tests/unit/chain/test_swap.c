@@ -646,6 +646,41 @@ static void a_candidate_outlives_its_chain(void **state)
     close_world(c);
 }
 
+/* Golden pages that the live chain still holds when it is rolled back come after it is forgotten. */
+static void golden_pages_outlive_their_chain(void **state)
+{
+    struct swap_options opt = watched(10000, 0);
+    struct swap_policy blind = opt.policy; /* so that nothing is known of generation 2 and the golden pages */
+    struct crawl *c = open_world(NULL, marked, NULL, &opt);
+    struct pool_gen_stats st = { .crashes = 0 };
+    struct world *w = c->more;
+    struct err err = { 0 };
+
+    (void)state;
+    blind.golden = 0;
+    change(c, (struct swap_change){
+                  .kind = SWAP_SET, .id = "marked", SETS("how=crash"), .policy = &blind });
+    c->on_turn = NULL; /* it is bad, and nobody looks */
+    while (st.crashes < 3 && !pool_gen_stats(c->pool, 2, &st)) {
+        crawl_put(c, "MARK");
+        crawl_drain(c);
+    }
+    json_decref(w->told.golden);
+    w->told = (struct told){ 0 };
+    assert_int_equal(swap_request(w->swap,
+                                  &(struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("value=x") },
+                                  on_done, &w->told, &err),
+                     0);
+    swap_turn(w->swap); /* hands golden pages to generation 2, then goes back from it */
+    assert_int_equal(live(c), 1);
+    c->on_turn = on_turn;
+    crawl_until(c, is_told, "the answer");
+    assert_int_equal(w->told.code, ERR_REFUSED);
+    assert_non_null(strstr(w->told.message, "generation 2) was rolled back meanwhile"));
+    check_pages(c, 5, 1, "none");
+    close_world(c);
+}
+
 /* ---- going back ---- */
 
 static void a_rollback_does_not_go_back(void **state)
@@ -1073,6 +1108,7 @@ int main(void)
         cmocka_unit_test(probation_never_ends),
         cmocka_unit_test(a_change_on_probation_waits),
         cmocka_unit_test(a_candidate_outlives_its_chain),
+        cmocka_unit_test(golden_pages_outlive_their_chain),
         cmocka_unit_test(a_rollback_does_not_go_back),
         cmocka_unit_test(a_settled_chain_that_keeps_crashing_stays),
         cmocka_unit_test(pages_of_a_dead_chain_are_lost),
