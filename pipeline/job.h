@@ -110,7 +110,8 @@ struct job {
     struct job_change *change;
     struct swap *swap;
     struct shadow *shadow;             /* the run that is, or was last; or NULL */
-    struct control_call *shadow_call;  /* began it, and waits till it runs */
+    struct control_call *shadow_call;  /* began it at shadow_ms, and waits till it runs */
+    uint64_t shadow_ms;
     uv_timer_t turn;
     int paused;            /* no URL is taken */
     uint32_t generation;   /* the live one … */

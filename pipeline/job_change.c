@@ -136,10 +136,9 @@ static int request_give(struct asked *a, struct err *err)
     change.by = by;
     change.sets = fields_texts(a->request, "set", &change.n_sets);
     change.ids = fields_texts(a->request, "ids", &change.n_ids);
-    a->change->running = a;
     rc = swap_request(a->change->job->swap, &change, asked_done, a, err);
-    if (rc < 0)
-        a->change->running = NULL;
+    if (rc == 0) /* its end is told later, never within the request */
+        a->change->running = a;
     free((void *)change.sets);
     free((void *)change.ids);
     free((void *)policy.keep);
@@ -188,6 +187,8 @@ static int settling_try(struct asked *a, const json_t *history)
         asked_fail(a, ERR_REFUSED, message ? message : "rolled back", json_incref(a->result));
         return 1;
     }
+    if (message)
+        json_object_set_new(a->result, "message", control_text(message));
     control_answer(a->call, a->result);
     free(a);
     return 1;
@@ -241,7 +242,10 @@ int job_change_wait_ms(const struct job *j)
 
 void job_change_stages(struct job *j, struct control_call *call, const json_t *request)
 {
-    control_answer(call, swap_stages(j->swap));
+    json_t *o = swap_stages(j->swap);
+
+    json_object_set_new(o, "doing", control_text(swap_doing(j->swap)));
+    control_answer(call, o);
 }
 
 void job_change_history(struct job *j, struct control_call *call, const json_t *request)

@@ -2,7 +2,7 @@
  *
  * The commands of the control socket and their fields:
  *
- *     stages         as swap_stages
+ *     stages         as swap_stages, and doing: what the change under way is at, or null
  *     history        as swap_history
  *     stage.add      file (an absolute path, or the name of a bundled stage), after, set
  *     stage.remove   id

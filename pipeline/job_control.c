@@ -107,8 +107,9 @@ static json_t *chain_json(const struct job *j)
 {
     struct pool_chain c = pool_chain(j->pool);
 
-    return json_pack("{s:o,s:s,s:o,s:o}", "generation", whole(c.generation), "hash", c.hash, "since",
-                     time_json(j->generation_ms), "changes", whole(j->changes));
+    return json_pack("{s:o,s:s,s:o,s:o,s:o}", "generation", whole(c.generation), "hash", c.hash, "since",
+                     time_json(j->generation_ms), "changes", whole(j->changes), "doing",
+                     control_text(swap_doing(j->swap)));
 }
 
 static void status(struct job *j, struct control_call *call, const json_t *request)
@@ -318,6 +319,7 @@ static void on_turn(uv_timer_t *t)
 void job_control_turn(struct job *j)
 {
     job_change_turn(j);
+    job_shadow_turn(j);
     chain_watch(j);
     int ms = job_change_wait_ms(j);
     if (ms < 0)

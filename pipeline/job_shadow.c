@@ -8,6 +8,8 @@
 #include "chain/swap.h"
 #include "control/fields.h"
 
+enum { START_MS = 60000 }; /* for its worker to be ready */
+
 static void on_log(void *arg, int level, const char *line)
 {
     log_line(level, "%s", line);
@@ -35,7 +37,7 @@ static void began_tell(struct job *j)
         control_answer(call, report);
         return;
     }
-    err_set(&why, ERR_REFUSED, "%s", message && *message ? message : "it was stopped before it began");
+    err_set(&why, ERR_REFUSED, "%s", message && *message ? message : "it was stopped before its worker was ready");
     control_fail(call, &why, report);
 }
 
@@ -90,7 +92,20 @@ void job_shadow_ask(struct job *j, struct control_call *call, const json_t *requ
         return;
     }
     j->shadow_call = call;
+    j->shadow_ms = uv_now(&j->loop);
     began_tell(j);
+}
+
+void job_shadow_turn(struct job *j)
+{
+    if (!j->shadow_call || uv_now(&j->loop) - j->shadow_ms < START_MS)
+        return;
+    shadow_stop(j->shadow);
+    control_fail(j->shadow_call,
+                 &(struct err){ ERR_TIMEOUT, "its worker was not ready in time: does a constructor or `configure` of it "
+                                             "ever end?" },
+                 shadow_report(j->shadow));
+    j->shadow_call = NULL;
 }
 
 void job_shadow_report(struct job *j, struct control_call *call, const json_t *request)

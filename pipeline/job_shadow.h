@@ -18,6 +18,8 @@
 struct shadow_pair *job_shadow_page(struct job *j, const struct pool_page *page);
 /* 1: it was news of the shadow's generation. */
 int job_shadow_on_generation(struct job *j, uint32_t generation, enum pool_gen_state state, const struct err *why);
+/* Now and then: a candidate that does not come up is given up. */
+void job_shadow_turn(struct job *j);
 /* After the pool was closed. */
 void job_shadow_close(struct job *j);
 

@@ -131,7 +131,7 @@ int swap_wait_ms(const struct swap *);
 void swap_page_seen(struct swap *, const struct pool_page *);
 /* New objects, the caller's.
  * {generation, hash, state: settled | probation, since, stages: [{id, version, file, sha, options}],
- *  probation: {pages, of_pages, ms, of_ms} or null, behind: the generation that stands by, or null, doing} */
+ *  probation: {pages, of_pages, ms, of_ms} or null, behind: the generation that stands by, or null} */
 json_t *swap_stages(const struct swap *);
 /* [{generation, at, change, by, result, message, load_ms, golden_ms, live_ms, first_page_ms, old_gone_ms}],
  * the latest last; result: trying, refused, live, settled, rolled_back.  Times are from the request on. */

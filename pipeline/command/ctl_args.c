@@ -366,7 +366,7 @@ int ctl_args_read(int argc, char **argv, struct ctl_args *ret, struct err *err)
 
     if (!r.words)
         abort();
-    *ret = (struct ctl_args){ .job = "trommel-job", .timeout_s = 60, .request = json_object() };
+    *ret = (struct ctl_args){ .job = "trommel-job", .timeout_s = 120, .request = json_object() };
     int rc = pass(&r, argc, argv);
     rc = rc ? rc : command_find(&r, &n);
     rc = rc ? rc : pass(&r, argc, argv);

@@ -191,6 +191,8 @@ static void status(FILE *f, const json_t *o)
          f64_at(o, "memory.peak") / 1e6);
     line(f, "chain", "generation %" PRIu64 " since %s, hash %s; %" PRIu64 " changes so far",
          u64_at(o, "chain.generation"), str_at(o, "chain.since"), str_at(o, "chain.hash"), u64_at(o, "chain.changes"));
+    if (at(o, "chain.doing"))
+        line(f, "change", "under way: %s", str_at(o, "chain.doing"));
     fputc('\n', f);
     LIST_PRINT(f, at(o, "generations"), heads, paths);
 }
@@ -202,6 +204,12 @@ static void stages(FILE *f, const json_t *o)
 
     line(f, "", "generation %" PRIu64 ", %s since %s, hash %s", u64_at(o, "generation"), str_at(o, "state"),
          str_at(o, "since"), str_at(o, "hash"));
+    if (at(o, "probation"))
+        line(f, "", "probation: %" PRIu64 " of %" PRIu64 " pages, %.1f of %.1f s; generation %" PRIu64 " stands by",
+             u64_at(o, "probation.pages"), u64_at(o, "probation.of_pages"), f64_at(o, "probation.ms") / 1000,
+             f64_at(o, "probation.of_ms") / 1000, u64_at(o, "behind"));
+    if (at(o, "doing"))
+        line(f, "", "a change is under way: %s", str_at(o, "doing"));
     fputc('\n', f);
     LIST_PRINT(f, at(o, "stages"), heads, paths);
 }
@@ -293,7 +301,7 @@ static void shadow(FILE *f, const json_t *o)
          u64_at(o, "missing"), u64_at(o, "extra"));
     line(f, "failed", "%" PRIu64 " pages, %" PRIu64 " in the live chain", u64_at(o, "failed"),
          u64_at(o, "failed_live"));
-    if (at(o, "slower"))
+    if (u64_at(o, "pages"))
         line(f, "CPU time", "%.2f times that of the live chain", f64_at(o, "slower"));
     json_object_foreach((json_t *)at(o, "fields"), name, counts) {
         json_t *row = json_copy((json_t *)counts);

@@ -94,6 +94,8 @@ static void test_commands(void **state)
 
 static void test_policy(void **state)
 {
+    stands_for("stage set a b=c --settle --despite-block", "stage.set",
+               "{\"id\":\"a\",\"set\":[\"b=c\"],\"settle\":true,\"despite_block\":true}");
     stands_for("stage add /x.so --no-golden --keep meta.title,content.text --keep url --max-errors 2.5% --max-slower 1.5 "
                "--probation 500,30 --allow-network-stages --wait",
                "stage.add",

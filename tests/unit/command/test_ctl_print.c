@@ -38,7 +38,8 @@ static void test_status(void **state)
         "\"sink\":{\"out\":\"/data/job/records\",\"pending\":6,\"trouble\":\"disk full\"},"
         "\"budget\":{\"total\":268435456,\"used\":1000000,\"peak\":2000000},"
         "\"memory\":{\"resident\":30000000,\"peak\":31000000},"
-        "\"chain\":{\"generation\":2,\"hash\":\"abcd\",\"since\":\"2026-11-24T17:04:27.123Z\",\"changes\":1},"
+        "\"chain\":{\"generation\":2,\"hash\":\"abcd\",\"since\":\"2026-11-24T17:04:27.123Z\",\"changes\":1,"
+        "\"doing\":\"golden pages: 1 of 9\"},"
         "\"generations\":[{\"generation\":1,\"state\":\"ready\",\"workers\":2,\"workers_ready\":2,\"pages\":100,"
         "\"errors\":0,\"crashes\":0,\"fallbacks\":0,\"pending\":0},{\"generation\":2,\"state\":\"live\",\"workers\":2,"
         "\"workers_ready\":1,\"pages\":7,\"errors\":1,\"crashes\":1,\"fallbacks\":1,\"pending\":16}]}";
@@ -54,6 +55,7 @@ static void test_status(void **state)
         "budget      1.0 of 268.4 MB, at most 2.0 so far\n"
         "memory      30.0 MB without the workers, at most 31.0 so far\n"
         "chain       generation 2 since 2026-11-24T17:04:27.123Z, hash abcd; 1 changes so far\n"
+        "change      under way: golden pages: 1 of 9\n"
         "\n"
         "GENERATION  STATE  WORKERS  READY  PAGES  ERRORS  CRASHES  FALLBACKS  PENDING\n"
         "1           ready  2        2      100    0       0        0          0\n"
@@ -63,10 +65,14 @@ static void test_status(void **state)
 static void test_stages(void **state)
 {
     assert_string_equal(printed("stages", "{\"generation\":3,\"hash\":\"h\",\"state\":\"probation\",\"since\":\"now\","
+                                          "\"probation\":{\"pages\":5,\"of_pages\":200,\"ms\":2400,\"of_ms\":10000},"
+                                          "\"behind\":2,\"doing\":\"golden pages: 1 of 9\","
                                           "\"stages\":[{\"id\":\"layout\",\"version\":\"1.0\",\"file\":\"/x/layout.so\","
                                           "\"sha\":\"00ff\",\"options\":{}},{\"id\":\"price\",\"version\":\"2\",\"file\":"
                                           "\"/y/price.so\",\"sha\":\"11\",\"options\":{\"depth\":\"3\"}}]}"),
                         "generation 3, probation since now, hash h\n"
+                        "probation: 5 of 200 pages, 2.4 of 10.0 s; generation 2 stands by\n"
+                        "a change is under way: golden pages: 1 of 9\n"
                         "\n"
                         "STAGE   VERSION  HASH  FILE          OPTIONS\n"
                         "layout  1.0      00ff  /x/layout.so  {}\n"
