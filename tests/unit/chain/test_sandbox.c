@@ -2,6 +2,7 @@
  * the host says.  The matrix of acts and moments is in e2e/51-sandbox.sh. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -420,7 +421,7 @@ static void landlock_lets_strangers_read(void **state)
     child = fork();
     if (child == 0) {
         struct paths p = { .real = (char *[]){ "/etc/localtime", "/usr/share" }, .n = 2 };
-        int rc = paths_lock(&p);
+        int rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -1 : paths_lock(&p);
         if (rc == 1)
             _exit(77);
         if (rc || open("/etc/passwd", O_RDONLY) >= 0 || open("/usr/share", O_RDONLY | O_DIRECTORY) < 0 ||
