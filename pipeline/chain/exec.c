@@ -386,13 +386,36 @@ static int program_judge(const struct exec_program *p, struct err *err)
     return rc;
 }
 
-int exec_judge(const struct chain_config *c, struct err *err)
+static int is_same(const char *a, const char *b)
+{
+    return !strcmp(a ? a : "", b ? b : "");
+}
+
+/* Does `live` have a stage of this name with this command? */
+static int is_known(const struct chain_config *c, size_t item, const struct chain_config *live)
+{
+    const char *key = exec_opts[EXEC_COMMAND].key;
+    const struct chain_set *now = set_find(c, item, key), *was;
+
+    for (size_t i = 0; live && now && i < live->n_items; i++)
+        if (!strcmp(live->items[i].ref, c->items[item].ref) && (was = set_find(live, i, key)))
+            return is_same(now->value, was->value) && is_same(now->dir, was->dir);
+    return 0;
+}
+
+int exec_judge(const struct chain_config *c, const struct chain_config *live, struct err *err)
 {
     struct exec_plan *plan;
+    unsigned at = 0;
     int rc = plan_make(c, &plan, err);
 
-    for (unsigned i = 0; !rc && plan && i < plan->n; i++)
-        rc = program_judge(&plan->programs[i], err);
+    for (size_t i = 0; !rc && plan && i < c->n_items; i++) {
+        if (!exec_id(c->items[i].ref))
+            continue;
+        if (!is_known(c, i, live))
+            rc = program_judge(&plan->programs[at], err);
+        at++;
+    }
     exec_plan_free(plan);
     return rc;
 }

@@ -59,8 +59,9 @@ struct exec_plan;
 int exec_plan_make(struct chain_config *c, struct exec_plan **ret, struct err *err);
 void exec_plan_free(struct exec_plan *plan); /* NULL-safe */
 /* Could others have written the programs, or the files that their commands name (store.h: stage_file_judge)?
- * For changes that are asked for while a crawl runs.  ERR_REFUSED, and what exec_plan_make says. */
-int exec_judge(const struct chain_config *c, struct err *err);
+ * For changes that are asked for while a crawl runs; commands that `live` (NULL: none) has as well are not
+ * asked about again.  ERR_REFUSED, and what exec_plan_make says. */
+int exec_judge(const struct chain_config *c, const struct chain_config *live, struct err *err);
 
 /* ---- host: the programs of one worker ---- */
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "chain/edit.h"
+#include "chain/exec.h"
 #include "chain/swap_own.h"
 
 static void stages_of_live(const struct swap *s, struct edit_stage stages[LIMIT_STAGES], size_t *ret_n)
@@ -110,7 +111,8 @@ int swap_make(struct swap *s, const struct swap_change *change, struct swap_chai
     *ret = swap_chain_new(&config, flags);
     if (!*ret)
         return err_set(err, ERR_NOMEM, "out of memory");
-    rc = files_take(s, *ret, change->despite_block, err);
+    rc = exec_judge(&(*ret)->config, &s->live->chain->config, err);
+    rc = rc ? rc : files_take(s, *ret, change->despite_block, err);
     if (rc)
         swap_chain_unref(ret);
     return rc;

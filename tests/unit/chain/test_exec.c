@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "chain/edit.h"
 #include "chain/exec.h"
 #include "chain/pool.h"
 #include "tests/unit/chain/built.h"
@@ -890,6 +891,37 @@ static void time_of_a_program_is_not_counted(void **state)
     free(seen);
 }
 
+/* Another generation has programs of its own; those of the old one end with it. */
+static void a_program_stays_when_its_generation_goes(void **state)
+{
+    struct seen *seen = calloc(1, sizeof *seen);
+    struct pool *p = pool_with(seen, NULL);
+    const struct pool_gen_options opt = { 0 };
+    struct pool_gen_stats stats = { 0 };
+    struct chain_config c = { 0 };
+    struct err err = { 0 };
+    int old = 0, pid = 0;
+    uint32_t next;
+
+    (void)state;
+    assert_int_equal(starts(&old), 1);
+    assert_int_equal(chain_config_copy(pool_gen_config(p, pool_chain(p).generation), &c, &err), 0);
+    assert_int_equal(pool_gen_start(p, &c, &opt, &next, &err), 0);
+    while (!pool_gen_stats(p, next, &stats) && stats.state != POOL_GEN_READY)
+        assert_true(pool_dispatch(p, 10, &err) >= 0);
+    assert_int_equal(starts(&pid), 1);
+    assert_int_equal(pool_gen_live(p, next), 0);
+    pool_gen_end(p, 1);
+    while (!pool_gen_stats(p, 1, &stats))
+        assert_true(pool_dispatch(p, 10, &err) >= 0);
+    wait_dead(old);
+    expect_ok(run(p, seen, 0, "A"), "seen");
+    assert_int_equal(kill(pid, 0), 0);
+    pool_close(p);
+    expect_nobody();
+    free(seen);
+}
+
 /* ---- what is refused before pages come ---- */
 
 static void refuse(const char *const *refs, const char *mode, const char *set, const char *part,
@@ -986,10 +1018,11 @@ static void judge(const char *command, const char *part)
     c.items[c.n_items++].ref = strdup("exec.mine");
     snprintf(text, sizeof text, "exec.mine.command=%s", command);
     assert_int_equal(chain_config_set(&c, text, &err), 0);
-    rc = exec_judge(&c, &err);
+    rc = exec_judge(&c, NULL, &err);
     if (part ? rc != ERR_REFUSED || !strstr(err.text, part) || !strstr(err.text, "stage `exec.mine`")
              : rc != 0)
         fail_msg("%s: code %d, %s", command, rc, err.text);
+    assert_int_equal(exec_judge(&c, &c, &err), 0); /* it runs already */
     chain_config_release(&c);
 }
 
@@ -1133,6 +1166,7 @@ int main(int argc, char **argv)
         TEST(a_program_has_more_than_its_profile),
         TEST(words_of_a_program_are_lost),
         TEST(time_of_a_program_is_not_counted),
+        TEST(a_program_stays_when_its_generation_goes),
         TEST(a_command_that_cannot_run_is_taken),
         TEST(a_program_that_speaks_otherwise_is_taken),
         TEST(a_missing_interpreter_is_not_told),

@@ -311,12 +311,15 @@ static void a_change_is_not_made(void **state)
 
 static void a_change_that_is_none_is_begun(void **state)
 {
-    struct crawl *c = open_world(NULL, (const char *const[]){ "test/plugin/marked.so", NULL }, NULL, NULL);
+    char *stages = built("stage");
+    struct swap_options opt = { .policy = policy_plain(), .stage_dir = stages };
+    struct crawl *c = open_world(NULL, (const char *const[]){ "test/plugin/marked.so", NULL }, NULL, &opt);
     char *dir = folder_new(), *open_file = another(dir, "open.so", "test/plugin/stamp_a.so", "");
-    char *major = another(dir, "major.so", "test/plugin/other_major.so", "");
+    char *major = another(dir, "major.so", "test/plugin/other_major.so", ""), *command;
 
     (void)state;
     chmod(open_file, 0777);
+    assert_true(asprintf(&command, "command=/bin/sh %s", open_file) > 0);
     refused(c, (struct swap_change){ .kind = SWAP_REMOVE, .id = "price" }, ERR_USAGE, "no stage `price`",
             "marked");
     refused(c, (struct swap_change){ .kind = SWAP_ADD }, ERR_USAGE, "which file", "");
@@ -324,6 +327,8 @@ static void a_change_that_is_none_is_begun(void **state)
             "correct the path");
     refused(c, (struct swap_change){ .kind = SWAP_ADD, .file = open_file }, ERR_REFUSED, "open.so", "0777");
     refused(c, (struct swap_change){ .kind = SWAP_ADD, .file = major }, ERR_REFUSED, "major.so", "major");
+    refused(c, (struct swap_change){ .kind = SWAP_ADD, .file = "exec.x", SETS(command) }, ERR_REFUSED,
+            "stage `exec.x`", "0777");
     refused(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked" }, ERR_USAGE, "marked", "OPTION=VALUE");
     refused(c, (struct swap_change){ .kind = SWAP_RELOAD }, ERR_USAGE, "without a configuration file",
             "name one");
@@ -333,6 +338,8 @@ static void a_change_that_is_none_is_begun(void **state)
     close_world(c);
     free(open_file);
     free(major);
+    free(command);
+    free(stages);
     folder_free(dir);
 }
 
