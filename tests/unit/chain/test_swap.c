@@ -854,7 +854,7 @@ static void a_job_that_goes_on_forgets(void **state)
     (void)state;
     check_pages(c, 2, 1, "none");
     change(c, (struct swap_change){ .kind = SWAP_REPLACE, .id = "marked", .file = other, SETS("value=two") });
-    refused(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("how=die") }, ERR_REFUSED, "die",
+    refused(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("how=die") }, ERR_REFUSED, "configured",
             "");
     change(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("value=four") });
     check_pages(c, 2, 4, "four");
