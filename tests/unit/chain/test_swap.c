@@ -122,6 +122,12 @@ static int is_told(struct crawl *c)
     return world_of(c)->told.times > 0;
 }
 
+static void told_clear(struct world *w)
+{
+    json_decref(w->told.golden);
+    w->told = (struct told){ 0 };
+}
+
 /* Asks, and waits for the answer: its code. */
 static int change_by(struct crawl *c, struct swap_change ch)
 {
@@ -129,8 +135,7 @@ static int change_by(struct crawl *c, struct swap_change ch)
     struct err err = { 0 };
     int rc;
 
-    json_decref(w->told.golden);
-    w->told = (struct told){ 0 };
+    told_clear(w);
     rc = swap_request(w->swap, &ch, on_done, &w->told, &err);
     if (rc) {
         assert_string_not_equal(err.text, "");
@@ -640,7 +645,7 @@ static void a_candidate_outlives_its_chain(void **state)
 
     (void)state;
     change(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("how=crash") });
-    w->told = (struct told){ 0 };
+    told_clear(w);
     assert_int_equal(swap_request(w->swap,
                                   &(struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("how=hang") },
                                   on_done, &w->told, &err),
@@ -673,7 +678,7 @@ static void golden_pages_outlive_their_chain(void **state)
         crawl_drain(c);
     }
     json_decref(w->told.golden);
-    w->told = (struct told){ 0 };
+    told_clear(w);
     assert_int_equal(swap_request(w->swap,
                                   &(struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("value=x") },
                                   on_done, &w->told, &err),
@@ -1037,7 +1042,7 @@ static void pages_and_changes_get_mixed(void **state)
         snprintf(name, sizeof name, "f%d.so", i);
         files[i] = another(dir, name, "test/plugin/marked.so", name);
         snprintf(set, sizeof set, "value=v%d", i + 2);
-        w->told = (struct told){ 0 };
+        told_clear(w);
         assert_int_equal(swap_request(w->swap,
                                       &(struct swap_change){
                                           .kind = SWAP_REPLACE, .id = "marked", .file = files[i], SETS(set) },
