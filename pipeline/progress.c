@@ -195,7 +195,8 @@ void summary_print(struct job *j)
         log_info("reasons: %s", why);
     log_info("records: %s", j->out);
     if (c->ends[END_QUARANTINED])
-        log_info("dead letters: %s/dead-letters (trommel cat --dead %s)", j->dir, j->dir);
+        log_info("dead letters: %s/dead-letters (trommel cat --dead %s; after a fix: trommel replay --dead --job %s)",
+                 j->dir, j->dir, j->dir);
     if (j->stopping && !j->failed)
         log_info("%s; the same command goes on where it was", j->stop_reason);
 }

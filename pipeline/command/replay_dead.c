@@ -276,7 +276,8 @@ static void summary(const struct replay *r)
              r->args->is_dry ? "would come out well" : "came out well and are settled",
              (unsigned long long)stay);
     if (c->left)
-        log_info("%llu letters are of pages that the crawl comes to again; they were left to it",
+        log_info("%llu letters are of pages that the crawl has still to do, or has done since; they were "
+                 "left to it",
                  (unsigned long long)c->left);
     if (!r->args->is_dry && c->well)
         log_info("records: %s%s", r->args->job.out ? r->args->job.out : dir,

@@ -95,12 +95,13 @@ for when in put ack committed; do
 done
 
 # One page hangs in the chain; another process wants the job; everything of it is killed once others are delivered.
-n=$("$trommel" cat --count "$job")
+n=$("$trommel" cat --count "$job") limit=$((SECONDS + 120))
 setsid "$trommel" replay --dead --job "$job" "${options[@]}" "${mended[@]}" --set crasher.hold=true --reason unreadable \
     --no-progress 2>"$work/held" </dev/null &
 group=$!
 started+=("$group")
-until [ "$("$trommel" cat --count "$job")" -gt "$n" ] || ! kill -0 "$group" 2>/dev/null; do :; done
+until [ "$("$trommel" cat --count "$job")" -gt "$n" ] || [ $SECONDS -gt $limit ] || ! kill -0 "$group" 2>/dev/null; do :; done
+claim_is "others are delivered while a page hangs in the chain" yes "$([ "$("$trommel" cat --count "$job")" -gt "$n" ] && echo yes)"
 replay "${mended[@]}"
 claim_is "a second one at a time is refused, with status 3" 3 "$status"
 claim_is "… and is told what to do" 1 "$(grep -c 'frontier: is in use by another trommel; wait until it has ended' "$work/err")"
@@ -109,9 +110,10 @@ killed=no
     kill -9 -- "-$group" && killed=yes
     wait "$group" || true
 } 2>/dev/null
-claim_is "killed while a page hangs in the chain" yes "$killed"
+claim_is "… and are killed with it" yes "$killed"
 claim_is "… that one is not settled" 1 "$(letter 13 .error.reason | grep -c unreadable)"
 
+rm -f "$job/dead-letters/.checkpoint" # as a crash may leave it: the sink knows every id from before
 replay "${mended[@]}"
 claim_is "it goes on: status 1, for two pages that fail still" 1 "$status"
 claim_is "every mended page is delivered" "$(printf 'p%d\n' $(seq 1 20) | grep -vxE 'p7|p9' | sort | paste -sd' ')" "$(good | paste -sd' ')"
