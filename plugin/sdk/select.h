@@ -28,7 +28,7 @@
  * the element's attributes once; so a walk costs at most tests times (nodes and bytes of attributes),
  * whatever the combinators.  Counting for :nth-last-… is done once a parent.  sdk_select_is costs that for
  * the elements above the node and, if the selector has + ~ or counts, for those before them.  A walk holds
- * 40 KiB on the stack. Nothing allocates or recurses, but for compiling, SDK_SELECT_NESTED deep.
+ * 33 KiB on the stack.  Nothing allocates or recurses, but for compiling, SDK_SELECT_NESTED deep.
  *
  * Licence: SPDX-License-Identifier: MIT */
 #ifndef TROMMEL_SDK_SELECT_H

@@ -155,6 +155,52 @@ static void test_no_nodes(void **state)
     assert_int_equal(sdk_sibling_element(&none, 0), TROMMEL_NONE);
 }
 
+/* The drawing in the manual is what the parser makes of the line above it. */
+static void draw(const trommel_dom *d, char *to, size_t size)
+{
+    static const char *const kinds[] = { "DOCUMENT", "ELEMENT", "TEXT" };
+    static const char *const tags[TROMMEL_TAG_COUNT_] = {
+        [TROMMEL_TAG_HTML] = "html", [TROMMEL_TAG_HEAD] = "head", [TROMMEL_TAG_BODY] = "body",
+        [TROMMEL_TAG_P] = "p",       [TROMMEL_TAG_B] = "b",
+    };
+    size_t n = (size_t)snprintf(to, size, "index  kind      tag   parent  next  end  text and attributes\n");
+
+    for (uint32_t i = 0; i < d->n_nodes; i++) {
+        const trommel_node *x = TROMMEL_NODE(d, i);
+        trommel_str text = sdk_text_of(d, i), class;
+        char parent[12] = "-", next[12] = "-", line[160];
+        if (x->parent != TROMMEL_NONE)
+            snprintf(parent, sizeof parent, "%u", x->parent);
+        if (x->next != TROMMEL_NONE)
+            snprintf(next, sizeof next, "%u", x->next);
+        int len = snprintf(line, sizeof line, "%5u  %-8s  %-4s  %6s  %4s  %3u  ", i, kinds[x->kind],
+                           tags[x->tag] ? tags[x->tag] : "", parent, next, x->end);
+        if (text.n)
+            len += snprintf(line + len, sizeof line - (size_t)len, "\"%.*s\"", (int)text.n, text.p);
+        if (sdk_attr_get(d, i, TROMMEL_A_CLASS, &class))
+            len += snprintf(line + len, sizeof line - (size_t)len, "class=\"%.*s\"", (int)class.n, class.p);
+        while (len && line[len - 1] == ' ')
+            len--;
+        n += (size_t)snprintf(to + n, size - n, "%.*s\n", len, line);
+    }
+}
+
+static void test_manual_drawing(void **state)
+{
+    static const char html[] = "<p class=a>one <b>two</b></p><p>three</p>";
+    static char manual[1 << 17], drawing[4096];
+    FILE *f = fopen("plugin/README.md", "r");
+
+    assert_non_null(f);
+    manual[fread(manual, 1, sizeof manual - 1, f)] = 0;
+    fclose(f);
+    draw(html_parse(&the, html, sizeof html - 1), drawing, sizeof drawing);
+    const char *at = strstr(manual, html);
+    assert_non_null(at);
+    if (strncmp(at + sizeof html + 1, drawing, strlen(drawing)) != 0)
+        fail_msg("the manual's drawing should be:\n%s", drawing);
+}
+
 static int end(void **state)
 {
     html_release(&the);
@@ -170,6 +216,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_no_nodes),
+        cmocka_unit_test(test_manual_drawing),
     };
 
     return cmocka_run_group_tests(tests, NULL, end);
