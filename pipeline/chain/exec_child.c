@@ -16,7 +16,7 @@
 #include "chain/exec_plan.h"
 #include "chain/spawn.h"
 
-enum { END_WAIT_MS = 1000, KEEPER_WORDS = 7 };
+enum { END_WAIT_MS = 5000, KEEPER_WORDS = 7 };
 
 /* ---- starting ---- */
 
