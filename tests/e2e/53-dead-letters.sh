@@ -157,6 +157,21 @@ replay "${mended[@]}"
 claim_is "letters of visits that have not ended are left to the crawl" "0 1" "$status $(grep -c 'they were left to it' "$work/err")"
 claim_is "… and nothing is delivered" p20 "$(good)"
 
+# ---- a stage that was mended while the crawl ran: the chain is the one that the crawl would go on with ------------
+
+job=$work/changed
+"$trommel" crawl --job "$job" --allow-private --delay 0 --per-host 4 --no-progress "${options[@]}" \
+    "http://127.0.0.1:$port/p1.html" "http://127.0.0.1:$port/p15.html?gate=g" >/dev/null 2>"$work/err" </dev/null &
+pid=$!
+started+=("$pid")
+until "$trommel" ctl --job "$job" status --json 2>/dev/null | jq -e '.pages == 1' >/dev/null || ! kill -0 "$pid"; do :; done
+claim_cmd "the stage is mended while the crawl runs" "$trommel" ctl --job "$job" stage set crasher mended=true
+gate_open g
+wait "$pid" || true
+claim_is "… one page had crashed before" "p1 p15" "$(letters | jq -r '.url | capture("/(?<n>p[0-9]+).html").n') $(good)"
+replay
+claim_is "a replay with the job's own configuration runs the chain as it was changed" "0 p1 p15" "$status $(good | paste -sd' ')"
+
 # ---- what is refused --------------------------------------------------------------------------------------------
 
 refused() { # refused TEXT PATTERN OPTION...
