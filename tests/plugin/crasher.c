@@ -12,7 +12,11 @@
 
 #include "chain/run.h" /* where the crumb lies */
 
+#if __has_attribute(noclone) /* gcc's; a clone has another name */
 #define NAMED __attribute__((noinline, noclone)) static
+#else
+#define NAMED __attribute__((noinline)) static
+#endif
 
 static const trommel_host *host;
 static int mended, hold;

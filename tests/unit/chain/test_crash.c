@@ -27,7 +27,11 @@
 #else
 #define SANITIZED 0
 #endif
-#define NAMED __attribute__((noinline, noclone, noipa)) static
+#if __has_attribute(noclone) /* gcc's; a clone has another name */
+#define NAMED __attribute__((noinline, noclone)) static
+#else
+#define NAMED __attribute__((noinline)) static
+#endif
 
 /* ---- processes that crash ---- */
 
