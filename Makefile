@@ -159,11 +159,14 @@ deps-lint:
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpipeline.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-.PHONY: bench bench-quality benches
+.PHONY: bench bench-swap bench-quality benches
 benches: all $(BENCHES) $(BUILD)/test/server
 bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
 	@bench/run.sh $(BUILD) $(DATA)
+bench-swap: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@bench/swap.sh $(BUILD)
 bench-quality: all
 	@bench/quality.sh $(BUILD) $(DATA)
 
@@ -213,6 +216,7 @@ help:
 	@echo "make asan            unit tests, fuzz corpora and pages under AddressSanitizer and UBSan (DATA=DIR SAMPLE=N)"
 	@echo "make valgrind        unit tests and pages under valgrind (DATA=DIR SAMPLE=N)"
 	@echo "make bench           cost of each leg and of the whole way, as ratios to the parse alone (DATA=DIR)"
+	@echo "make bench-swap      a crawl whose chain is changed twice a second, against the same without changes"
 	@echo "make bench-quality   scores of the extraction (DATA=DIR in WCXB's format)"
 	@echo "make install         into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it away"
 	@echo "make deps            installs the Debian packages that are needed; make deps-lint those of fmt and lint"

@@ -2,7 +2,7 @@
 # run.sh BUILD [DATA]: every leg and the whole way; one JSON line each, then a table.
 #
 # Legs: fetch (against bare libcurl + libuv), parse, the chain grown stage by stage, the whole way with one worker
-# (each as a ratio to lexbor's parse alone of the same bytes in the same run).  Without DATA the pages are the
+# (each as a ratio to lexbor's parse alone of the same bytes in the same run), and the worker against one process.  Without DATA the pages are the
 # bundled site's, which are small: name a collection for figures that mean something.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,12 +30,19 @@ for stage in none layout boilerplate metadata; do
     "$build/bench/whole" -n "$rounds" -l "chain: ${label:-nothing}" -c "$work/$stage.yaml" "${pages[@]}" | tee -a "$work/lines"
 done
 "$build/bench/whole" -n "$rounds" -l "whole way" "${pages[@]}" | tee -a "$work/lines"
+# pages of about 60 kB, or what there is
+mapfile -t middle < <(for page in "${pages[@]}"; do
+    bytes=$(gzip -dcf "$page" | wc -c)
+    [ "$bytes" -lt 45000 ] || [ "$bytes" -gt 75000 ] || echo "$page"
+done)
+[ ${#middle[@]} -gt 0 ] || middle=("${pages[@]}")
+"$build/bench/workers" -n "$rounds" -r "${REPEATS:-8}" -l "workers" "${middle[@]}" | tee -a "$work/lines"
 
 python3 - "$work/lines" <<'PY'
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 print(f"\n{'leg':<42}{'unit':>8}{'base':>10}{'ours':>10}{'ratio':>8}")
 for r in rows:
-    base, ours, unit = (r["bare_us"], r["us"], "us") if "us" in r else (r["parse_ms"], r["ms"], "ms")
+    base, ours, unit = (r["bare_us"], r["us"], "us") if "us" in r else (r.get("parse_ms", r.get("in_process_ms")), r["ms"], "ms")
     print(f"{r['leg'][:41]:<42}{unit:>8}{base:>10.3f}{ours:>10.3f}{r['ratio']:>8.2f}")
 PY

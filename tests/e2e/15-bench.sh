@@ -4,8 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/e2e/lib.sh
-claim_cmd "every leg runs" sh -c "ROUNDS=1 REQUESTS=500 bench/run.sh '$build' >'$work/out' 2>'$work/err'"
-for leg in fetch parse "chain: nothing" "chain: layout" "chain: layout, boilerplate" "chain: layout, boilerplate, metadata" "whole way"; do
+claim_cmd "every leg runs" sh -c "ROUNDS=1 REPEATS=1 REQUESTS=500 bench/run.sh '$build' >'$work/out' 2>'$work/err'"
+for leg in fetch parse "chain: nothing" "chain: layout" "chain: layout, boilerplate" "chain: layout, boilerplate, metadata" "whole way" workers; do
     claim_cmd "$leg: one JSON line with a ratio" sh -c "grep '^{' '$work/out' | jq -se --arg leg '$leg' 'any(.[]; .leg == \$leg and .ratio > 0)'"
     claim_cmd "$leg: a row of the table" grep -qF "$leg" <(grep -v '^{' "$work/out")
 done
