@@ -30,6 +30,8 @@ finds "memory that pages leave behind" page_leak time '900 times a page leave [0
 finds "another result for the same page" moody same 'on page ".*x\.broken\.moody\.elements was 1, now it is'
 finds "a result that depends on what memory held" fresh same 'x\.broken\.fresh\.elements was'
 finds "a put that may not fail" put fault 'on page ".*", at call 3 \(put meta\.title\), which was made to fail: it died of signal 6'
+finds "one failure among calls that go well" half fault 'after call 3 .*, when call 2 \(put_extra elements\) had been made to fail: it died of signal 6'
+finds "a second failure behind the first" again fault 'after call 3 .*, when call 2 \(put_extra elements\) had been made to fail: it died of signal 6'
 finds "memory that may not run out" alloc arena 'when call 1 \(alloc of 64 bytes\) had been made to fail: it died of signal 11 .*NULL'
 finds "exit when a call fails" exit fault 'at call 2 \(put_extra elements\), which was made to fail: it ended the process with status 3'
 finds "a failure that spoils the next page" spoiled fault 'after a page on which a call had failed: another result'
