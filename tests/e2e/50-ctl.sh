@@ -85,7 +85,7 @@ claim_cmd "--help" grep -q 'stop .--grace' <("$trommel" ctl --help)
 
 # ---- stop ----
 rm -rf "$work/job"
-start "$work/job" "$site&gate=b"
+start "$work/job" --grace 0 "$site&gate=b"
 gate_open b 3
 until_asked '.pages == 3'
 log_wait 4 'R.*gate=b' "$pid"
@@ -98,7 +98,7 @@ gate_open b 1
 ended
 claim_is "the crawl ends when what was under way has, with status 1" "1 4 0" "$status $(summary '"\(.ends.delivered) \(.ends.unfinished)"')"
 claim_cmd "… and says how to go on" grep -q 'stopped by .trommel ctl stop.*the same command goes on' "$work/job.err"
-start "$work/job" "$site&gate=b"
+start "$work/job" --grace 3600 "$site&gate=b"
 ctl pause
 ctl stop --grace 0 --wait --json
 claim_is "stop --wait, of a crawl that is paused" '0 {"state":"ended","changed":true}' "$status $(cat "$work/ctl")"
@@ -108,6 +108,15 @@ crawl --ignore-robots "$site&gate=b" # at once
 claim_is "… and the folder is free: the same command goes on to the end" "0 40" "$status $(wc -l <"$work/records")"
 ended
 records_once "… without doing anything twice"
+
+# while the sink has its time to make safe what it took, nobody is heard any more
+rm -rf "$work/job"
+start "$work/job" --out "$build/test/plugin/slow_sink.so:$work/slow?ms=2000" "$site"
+until_asked '.sink.pending > 0'
+ctl stop --grace 0
+until ctl status && [ "$status" != 0 ]; do :; done
+ended
+claim_is "asked again and again while it ends, it ends as it should" "3 1" "$(ctl status; echo "$status") $status"
 
 # ---- killed ----
 rm -rf "$work/job"

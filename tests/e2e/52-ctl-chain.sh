@@ -132,7 +132,7 @@ ctl stage remove stamp-a --keep meta.title,x.stamp-a.tag
 claim_is "--keep: a change that loses the field is refused" "1 1" "$status $(said 'x.stamp-a.tag .*kept')"
 ctl stage set stamp-a tag=six --keep x.stamp-a.tag --json
 is_live "… one that keeps it is not" "metadata stamp-a" "six null"
-ctl stage add "$plugin/candidate.so" --set how=error --set every=1000000000 --max-errors 100% --json
+ctl stage add "$plugin/candidate.so" --set how=error --max-errors 100% --json
 is_live "--max-errors: as much as is said may fail" "metadata stamp-a candidate" "six null"
 ctl stage remove candidate --no-golden --json
 is_live "--no-golden: without them" "metadata stamp-a" "six null"
