@@ -109,14 +109,26 @@ claim_is "… and the folder is free: the same command goes on to the end" "0 40
 ended
 records_once "… without doing anything twice"
 
-# while the sink has its time to make safe what it took, nobody is heard any more
+# while its parts are closed, nobody is heard any more
 rm -rf "$work/job"
-start "$work/job" --out "$build/test/plugin/slow_sink.so:$work/slow?ms=2000" "$site"
-until_asked '.sink.pending > 0'
-ctl stop --grace 0
-until ctl status && [ "$status" != 0 ]; do :; done
+mkfifo "$work/closing"
+start "$work/job" --out "$build/test/plugin/slow_sink.so:$work/slow?held=$work/closing" "$site&gate=f"
+/usr/bin/python3 - "$work/job/control.sock" "$work/closing" <<'END' >"$work/late"
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b'{"cmd":"stop","grace":0}\n')
+assert b'stopping' in s.recv(1000)
+closing = open(sys.argv[2], 'wb')  # the crawl is at its sink now
+try:
+    s.sendall(b'{"cmd":"status"}\n')
+except BrokenPipeError:
+    print('not heard')
+closing.close()
+END
 ended
-claim_is "asked again and again while it ends, it ends as it should" "3 1" "$(ctl status; echo "$status") $status"
+claim_is "while its parts are closed, nobody is heard any more" "not heard 1" "$(cat "$work/late") $status"
+gate_open f
 
 # ---- killed ----
 rm -rf "$work/job"

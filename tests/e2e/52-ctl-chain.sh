@@ -56,11 +56,13 @@ ctl stage add "$plugin/stamp_a.so" --set tag=one --after layout --json
 is_live "stage add --after" "layout stamp-a metadata" "one null"
 claim_is "… was tried on golden pages first, bundled ones and the crawl's own, and took its time" true \
     "$(answer '.golden.pages > 5 and .golden.failed == 0 and .golden.extra["x.stamp-a.tag"] == .golden.differ and .live_us >= .golden_us and .golden_us >= .load_us and .load_us > 0')"
+golden=$(answer .golden.pages)
 pages 3
 cd "$plugin" # the crawl runs elsewhere
 ctl --json stage replace stamp-a stamp_b.so --set tag=two
 cd "$OLDPWD"
 is_live "stage replace, by a relative path" "layout stamp-b metadata" "null two"
+claim_is "… the pages that came meanwhile are golden ones, too" $((golden + 3)) "$(answer .golden.pages)"
 pages 3
 ctl --json stage set stamp-b tag=three
 is_live "stage set" "layout stamp-b metadata" "null three"
