@@ -20,6 +20,7 @@ struct news {
         unsigned times[200];
         enum outcome outcomes[200];
         unsigned generations[200];
+        char reasons[200][40];
     } guests;
 };
 
@@ -320,6 +321,7 @@ static void guest_result(void *arg, void *user, const struct pool_result *r)
     n->guests.times[i]++;
     n->guests.outcomes[i] = r->outcome;
     n->guests.generations[i] = r->generation;
+    text_copy(n->guests.reasons[i], sizeof n->guests.reasons[i], r->reason);
 }
 
 static int guest_put(struct crawl *c, unsigned i, uint32_t generation, const char *mark)
@@ -391,7 +393,7 @@ static void a_guest_of_a_discarded_generation_is_waited_for(void **state)
     pool_gen_discard(c->pool, 2);
     guests_wait(c, LIMIT_WORKER_GUESTS);
     for (unsigned i = 0; i < LIMIT_WORKER_GUESTS; i++)
-        assert_int_equal(news_of(c)->guests.outcomes[i], OUTCOME_QUARANTINED);
+        assert_string_equal(news_of(c)->guests.reasons[i], "discarded");
     wait_news(c, 2, POOL_GEN_GONE);
     crawl_put(c, "");
     crawl_drain(c);
@@ -411,6 +413,8 @@ static void a_guest_of_a_failed_generation_is_lost(void **state)
     assert_int_equal(n, 2 * LIMIT_WORKER_GUESTS);
     crawl_puts(c, 20, "");
     guests_wait(c, n);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(news_of(c)->guests.generations[i], 2); /* none of them ran elsewhere */
     crawl_drain(c);
     close_crawl(c);
 }
