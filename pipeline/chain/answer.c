@@ -290,6 +290,7 @@ static int result_parts(const struct generation *g, const unsigned char *p, uint
     *ret = (struct pool_result){ .outcome = (enum outcome)r->outcome,
                                  .retry = r->retry == 1,
                                  .cpu_us = r->cpu_us,
+                                 .wait_us = r->wait_us,
                                  .generation = g->id };
     ret->reason = (trommel_str){ at, r->reason_n };
     ret->sketch = (trommel_str){ at + r->reason_n, r->sketch_n };

@@ -241,6 +241,7 @@ int pool_gen_stats(const struct pool *p, uint32_t generation, struct pool_gen_st
                                     .crashes = g->crashes,
                                     .fallbacks = g->fallbacks,
                                     .cpu_us = g->cpu_us,
+                                    .wait_us = g->wait_us,
                                     .workers = g->n_slots };
     memcpy(ret->hash, g->hash, sizeof ret->hash);
     memcpy(ret->crash_stage, g->crash_stage, sizeof ret->crash_stage);

@@ -30,7 +30,7 @@ struct generation {
     uint32_t n_stages;
     int have_chain;    /* hash and stage_ids are known */
     struct err broken; /* code: no worker of it can be kept alive */
-    uint64_t pages, errors, crashes, fallbacks, cpu_us;
+    uint64_t pages, errors, crashes, fallbacks, cpu_us, wait_us;
     char crash_stage[STAGE_NAME_BYTES];
 };
 

@@ -66,7 +66,7 @@ struct pool_result {
     trommel_str reason; /* of the outcome, or empty */
     trommel_str stage;  /* quarantined, dropped: whose doing; or empty */
     int retry;          /* the stage asked for the page to be tried again later */
-    uint64_t cpu_us;
+    uint64_t cpu_us, wait_us; /* wait: a stage slept or waited for something (waited.h) */
     uint32_t generation; /* in which the page ran */
     const struct pool_page *page; /* quarantined: the page as it was handed in; else NULL, and if memory is out */
 };
@@ -108,6 +108,7 @@ struct pool_gen_stats {
     uint64_t crashes;     /* workers that died at a page, and those ended for being over its budget */
     uint64_t fallbacks;   /* pages handed to the generation behind it (pool_gen_fallback) */
     uint64_t cpu_us;      /* of those pages, in the worker */
+    uint64_t wait_us;     /* … and what they waited */
     uint64_t pending;     /* pages on their way, of both kinds */
     unsigned workers, workers_ready;
     char hash[33];        /* of the chain; empty until it is READY */

@@ -92,7 +92,7 @@ struct proto_log {
 struct proto_result {
     uint32_t outcome, stage, retry, fatal;
     uint32_t reason_n, sketch_n, record_n, rsv;
-    uint64_t cpu_us;
+    uint64_t cpu_us, wait_us;
 };
 
 /* LOST: this, then the message: the worker ends, because a program of it cannot be used any longer (exec.h). */

@@ -253,6 +253,7 @@ static void result_give(struct slot_proc *s, const struct flight *f, const struc
     g->pages++; /* counted where it ran; a guest's is nobody's */
     g->errors += r->outcome == OUTCOME_QUARANTINED;
     g->cpu_us += r->cpu_us;
+    g->wait_us += r->wait_us;
     s->pool->opt.on_result(s->pool->opt.arg, f->user, r);
 }
 

@@ -54,7 +54,7 @@ struct swap_policy {
     uint32_t probation_ms;    /* (10000) */
     double worse_errors;      /* errors on probation beyond the old generation's rate, 0..1 (0.05) */
     uint32_t crashes_max;     /* deaths of workers on probation that are one too many (3); 0: not judged */
-    double worse_time;        /* CPU time a page against the old generation's (4); 0: not judged */
+    double worse_time; /* a page's CPU time, and what it waited, against the old ones (4); 0: not judged */
 };
 struct swap_policy swap_policy_default(void);
 

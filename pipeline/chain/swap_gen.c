@@ -374,7 +374,8 @@ void swap_back(struct swap *s, const char *why, int block)
     }
     if (!s->heir && swap_heir_start(s, why, "trommel", block, &err)) {
         s->live->gave_up = 1;
-        swap_say(s, LOG_ERROR, "generation %u should be rolled back: %s; but %s", s->live->id, why, err.text);
+        swap_say(s, LOG_ERROR, "the chain (generation %u) should be rolled back: %s; but %s", s->live->id,
+                 why, err.text);
     }
 }
 

@@ -7,7 +7,7 @@
  *     swap_watch.c   probation, and what is rolled back after it
  *     swap_chain.c   a chain: its files, its name
  *     swap_state.c   chain.json
- *     swap_start.c   with what a job starts
+ *     swap_start.c   with what a job starts; opening and closing
  *     swap_tell.c    what people and programs are told */
 #ifndef TROMMEL_CHAIN_SWAP_OWN_H
 #define TROMMEL_CHAIN_SWAP_OWN_H
@@ -87,7 +87,7 @@ struct swap_start {
 /* ---- generations ---- */
 
 struct swap_rates {
-    uint64_t pages, errors, crashes, cpu_us; /* pages: also those that fell; errors: they are some */
+    uint64_t pages, errors, crashes, cpu_us, wait_us; /* pages: also those that fell; errors: they are some */
 };
 
 struct swap_trial; /* golden pages on their way */

@@ -2,11 +2,12 @@
  *
  * Rates are counted since it is live, and compared with a window of what the old one did last.
  *
- *     crashes    deaths of workers; at once, when there are crashes_max more than the old one's rate would
- * give. Pages that kill the old generation as well are not the new one's fault errors     quarantined pages
- * and those that fell to the old one; from PAGES_LEAST pages on, when the share is larger by worse_errors and
- * by three standard errors time       CPU time a page; from PAGES_LEAST pages of both on, above TIME_FLOOR_US
- * in all
+ *     crashes   deaths of workers; at once, when there are crashes_max more than the old one's rate would
+ *               give.  Pages that kill the old generation as well are not the new one's fault
+ *     errors    quarantined pages and those that fell to the old one; from PAGES_LEAST pages on, when the
+ *               share is larger by worse_errors and by three standard errors
+ *     time      CPU time a page, from PAGES_LEAST pages of both on, above TIME_FLOOR_US in all; the same
+ *               with what a page waited, above WAIT_FLOOR_US a page: what answers soon is no harm
  *
  * Over when its pages and its time are over; or after WAIT_FACTOR times its time, when pages do not come.
  * After that only one thing is looked at: a generation that keeps crashing, LATE_CRASHES deaths and one page
@@ -22,6 +23,7 @@
 enum {
     PAGES_LEAST = 50,
     TIME_FLOOR_US = 100000, /* workers are cold at first */
+    WAIT_FLOOR_US = 20000,
     WAIT_FACTOR = 10,
     WINDOW_PAGES = 250, /* a window is once to twice as long */
     LATE_CRASHES = 10,
@@ -35,13 +37,14 @@ struct swap_rates swap_rates_of(const struct swap *s, const struct swap_gen *g)
 
     if (pool_gen_stats(s->opt.pool, g->id, &st))
         return (struct swap_rates){ 0 };
-    return (struct swap_rates){ st.pages + st.fallbacks, st.errors + st.fallbacks, st.crashes, st.cpu_us };
+    return (struct swap_rates){ st.pages + st.fallbacks, st.errors + st.fallbacks, st.crashes, st.cpu_us,
+                                st.wait_us };
 }
 
 struct swap_rates swap_rates_since(struct swap_rates now, struct swap_rates then)
 {
     return (struct swap_rates){ now.pages - then.pages, now.errors - then.errors, now.crashes - then.crashes,
-                                now.cpu_us - then.cpu_us };
+                                now.cpu_us - then.cpu_us, now.wait_us - then.wait_us };
 }
 
 struct swap_rates swap_rates_lately(const struct swap *s, const struct swap_gen *g)
@@ -53,6 +56,7 @@ struct swap_rates swap_rates_lately(const struct swap *s, const struct swap_gen 
         r.errors += g->before.errors;
         r.crashes += g->before.crashes;
         r.cpu_us += g->before.cpu_us;
+        r.wait_us += g->before.wait_us;
     }
     return r;
 }
@@ -113,19 +117,28 @@ static int errors_worse(const struct swap_gen *g, struct swap_rates now, char wh
     return 1;
 }
 
+/* More than so many times what it was, and more than the floor beyond that? */
+static int is_longer(const struct swap_gen *g, uint64_t pages, uint64_t now_us, uint64_t before_us,
+                     double floor_us, const char *what, char why[WHY_MAX])
+{
+    double before = (double)before_us / (double)g->before.pages;
+
+    if ((double)now_us <= before * g->policy.worse_time * (double)pages + floor_us)
+        return 0;
+    snprintf(why, WHY_MAX, "a page takes %.2f ms of %s, %.2f ms before; at most %.3g times are allowed",
+             (double)now_us / (double)pages / 1000, what, before / 1000, g->policy.worse_time);
+    return 1;
+}
+
 static int time_worse(const struct swap_gen *g, struct swap_rates now, char why[WHY_MAX])
 {
-    double before, allowed;
+    const struct swap_rates *old = &g->before;
 
-    if (g->policy.worse_time <= 0 || now.pages < PAGES_LEAST || g->before.pages < PAGES_LEAST)
+    if (g->policy.worse_time <= 0 || now.pages < PAGES_LEAST || old->pages < PAGES_LEAST)
         return 0;
-    before = (double)g->before.cpu_us / (double)g->before.pages;
-    allowed = before * g->policy.worse_time * (double)now.pages + TIME_FLOOR_US;
-    if ((double)now.cpu_us <= allowed)
-        return 0;
-    snprintf(why, WHY_MAX, "a page takes %.2f ms of CPU time, %.2f ms before; at most %.3g times are allowed",
-             (double)now.cpu_us / (double)now.pages / 1000, before / 1000, g->policy.worse_time);
-    return 1;
+    return is_longer(g, now.pages, now.cpu_us, old->cpu_us, TIME_FLOOR_US, "CPU time", why) ||
+           is_longer(g, now.pages, now.cpu_us + now.wait_us, old->cpu_us + old->wait_us,
+                     (double)now.pages * WAIT_FLOOR_US, "CPU time and waiting", why);
 }
 
 /* ---- the two watches ---- */

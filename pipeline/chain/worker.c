@@ -25,6 +25,7 @@
 #include "chain/crash.h"
 #include "chain/exec.h"
 #include "chain/run.h"
+#include "chain/waited.h"
 #include "chain/sandbox.h"
 #include "chain/wire.h"
 
@@ -43,6 +44,7 @@ struct worker_state {
     uint32_t networked; /* as sandbox_admit says */
     uint64_t log_ms, cpu_us; /* since when tokens were counted; CPU time at the last result */
     unsigned log_tokens;
+    struct waited waited;
 };
 
 /* ---- the channel ---- */
@@ -317,7 +319,7 @@ static uint64_t cpu_us_now(void)
 
 static int send_result(struct worker_state *w, uint64_t seq, const struct run_result *res)
 {
-    uint64_t cpu = cpu_us_now();
+    uint64_t cpu = cpu_us_now(), cpu_us = cpu - w->cpu_us;
     struct proto_result r = {
         .outcome = res->outcome,
         .stage = res->stage,
@@ -326,7 +328,8 @@ static int send_result(struct worker_state *w, uint64_t seq, const struct run_re
         .reason_n = (uint32_t)res->reason.n,
         .sketch_n = (uint32_t)res->sketch.n,
         .record_n = (uint32_t)res->record.n,
-        .cpu_us = cpu - w->cpu_us,
+        .cpu_us = cpu_us,
+        .wait_us = waited_end(&w->waited, cpu_us),
     };
     unsigned char small[sizeof(struct proto_head) + sizeof r + REASON_MAX];
     struct proto_head h = { .magic = PROTO_MAGIC, .type = PROTO_RESULT, .seq = seq };
@@ -356,6 +359,7 @@ static int serve_page(struct worker_state *w, uint64_t seq, struct proto_place p
         return rc;
     __atomic_store_n(&w->crumb->seq, seq, __ATOMIC_RELAXED);
     sandbox_page(w->cpu_us, w->head.page_ms);
+    waited_begin(&w->waited);
     rc = run_page(&w->run, &page, &res);
     rc = rc ? rc : send_result(w, seq, &res);
     crumb_set(w, CRUMB_IDLE, 0);

@@ -1,5 +1,6 @@
 /* marked: writes its option `value` into every record, and misbehaves, as `how` says, on pages whose URL
  * holds `mark`.  For tests only. */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,14 +14,14 @@ static const trommel_opt opts[] = {
     { .key = "how",
       .type = TROMMEL_T_STR,
       .dflt = "well",
-      .choices = "well|crash|error|loop|burn|refuse|die|hang",
+      .choices = "well|crash|error|loop|burn|sleep|refuse|die|hang",
       .help = "In which way." },
     { .key = "burn_us",
       .type = TROMMEL_T_I64,
       .dflt = "20000",
       .min = 1,
       .max = 1e9,
-      .help = "How long `burn` takes.",
+      .help = "How long `burn` and `sleep` take.",
       .unit = "us" },
 };
 static const char *const reasons[] = { "marked" };
@@ -84,6 +85,8 @@ static uint32_t process(void *self, trommel_ctx *ctx, trommel_page *page)
         ;
     if (is("burn"))
         burn();
+    if (is("sleep"))
+        poll(NULL, 0, (int)(burn_us.u.i / 1000));
     return is("error") ? TROMMEL_VERDICT(TROMMEL_ERROR, 0) : TROMMEL_CONTINUE;
 }
 

@@ -567,9 +567,28 @@ static void a_chain_that_is_slower_on_probation_stays(void **state)
                                     SETS("how=burn", "burn_us=8000"),
                                     .policy = &world_of(c)->policy });
     feed_until(c, 2, "rolled_back", "MARK");
-    assert_non_null(strstr(row_text(c, 2), "ms of CPU time"));
+    assert_non_null(strstr(row_text(c, 2), "ms of CPU time,"));
     assert_int_equal(live(c), 1);
     assert_int_equal(quarantined(c), 0);
+    close_world(c);
+}
+
+/* It takes no CPU time, and waits. */
+static void a_chain_that_waits_on_probation_stays(void **state)
+{
+    struct swap_options opt = watched(10000, 0);
+    struct crawl *c = open_world(NULL, marked, NULL, &opt);
+
+    (void)state;
+    world_of(c)->policy.worse_time = 4;
+    check_pages(c, 60, 1, "none");
+    change(c, (struct swap_change){ .kind = SWAP_SET,
+                                    .id = "marked",
+                                    SETS("how=sleep", "burn_us=60000"),
+                                    .policy = &world_of(c)->policy });
+    feed_until(c, 2, "rolled_back", "MARK");
+    assert_non_null(strstr(row_text(c, 2), "CPU time and waiting"));
+    assert_int_equal(live(c), 1);
     close_world(c);
 }
 
@@ -670,8 +689,7 @@ static void golden_pages_outlive_their_chain(void **state)
 
     (void)state;
     blind.golden = 0;
-    change(c, (struct swap_change){
-                  .kind = SWAP_SET, .id = "marked", SETS("how=crash"), .policy = &blind });
+    change(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("how=crash"), .policy = &blind });
     c->on_turn = NULL; /* it is bad, and nobody looks */
     while (st.crashes < 3 && !pool_gen_stats(c->pool, 2, &st)) {
         crawl_put(c, "MARK");
@@ -859,8 +877,8 @@ static void a_job_that_goes_on_forgets(void **state)
     (void)state;
     check_pages(c, 2, 1, "none");
     change(c, (struct swap_change){ .kind = SWAP_REPLACE, .id = "marked", .file = other, SETS("value=two") });
-    refused(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("how=die") }, ERR_REFUSED, "configured",
-            "");
+    refused(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("how=die") }, ERR_REFUSED,
+            "configured", "");
     change(c, (struct swap_change){ .kind = SWAP_SET, .id = "marked", SETS("value=four") });
     check_pages(c, 2, 4, "four");
     close_world(c);
@@ -1117,6 +1135,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_fails_more_on_probation_stays),
         cmocka_unit_test(a_chain_is_blamed_for_bad_pages),
         cmocka_unit_test(a_chain_that_is_slower_on_probation_stays),
+        cmocka_unit_test(a_chain_that_waits_on_probation_stays),
         cmocka_unit_test(probation_never_ends),
         cmocka_unit_test(a_change_on_probation_waits),
         cmocka_unit_test(a_candidate_outlives_its_chain),
