@@ -1,7 +1,7 @@
 /* job_change: see job_change.h.
  *
- * One change is under way at a time.  Those who said `wait` stand in a line behind it; each is asked for when its turn
- * comes, so a change is made in the chain as it is then.  Whoever has gone away leaves the line. */
+ * One change is under way at a time.  Those who said `wait` stand in a line behind it; each is asked for when
+ * its turn comes, so a change is made in the chain as it is then.  Whoever has gone away leaves the line. */
 #include "job_change.h"
 
 #include <assert.h>
@@ -50,10 +50,10 @@ static double number_of(const json_t *o, const char *key, double or_else)
 static int policy_read(const json_t *o, struct swap_policy *p, struct err *err)
 {
     static const struct field rows[] = {
-        { "golden", FIELD_FLAG, 0, 0, 0 },          { "keep", FIELD_STRS, 0, 0, 0 },
-        { "errors_max", FIELD_NUM, 0, 0, 1 },       { "slower_max", FIELD_NUM, 0, 0.01, 1e6 },
+        { "golden", FIELD_FLAG, 0, 0, 0 },           { "keep", FIELD_STRS, 0, 0, 0 },
+        { "errors_max", FIELD_NUM, 0, 0, 1 },        { "slower_max", FIELD_NUM, 0, 0.01, 1e6 },
         { "probation_pages", FIELD_NUM, 0, 0, 1e9 }, { "probation_ms", FIELD_NUM, 0, 0, 1e9 },
-        { "worse_errors", FIELD_NUM, 0, 0, 1 },     { "crashes_max", FIELD_NUM, 0, 1, 1e6 },
+        { "worse_errors", FIELD_NUM, 0, 0, 1 },      { "crashes_max", FIELD_NUM, 0, 1, 1e6 },
         { "worse_time", FIELD_NUM, 0, 0.01, 1e6 },
     };
     int rc = o ? fields_check("policy", o, rows, sizeof rows / sizeof rows[0], err) : 0;
@@ -79,7 +79,8 @@ static json_t *outcome_json(const struct swap_outcome *o)
 {
     return json_pack("{s:I,s:I,s:o,s:O?,s:I,s:I,s:I}", "generation", (json_int_t)o->generation, "live",
                      (json_int_t)o->live, "message", control_text(o->message), "golden", o->golden, "load_us",
-                     (json_int_t)o->load_us, "golden_us", (json_int_t)o->golden_us, "live_us", (json_int_t)o->live_us);
+                     (json_int_t)o->load_us, "golden_us", (json_int_t)o->golden_us, "live_us",
+                     (json_int_t)o->live_us);
 }
 
 static void asked_fail(struct asked *a, int code, const char *text, json_t *detail)
@@ -265,8 +266,9 @@ void job_change_ask(struct job *j, struct control_call *call, const json_t *requ
     c->doing[0] = 0;
     int may_wait = json_is_true(json_object_get(request, "wait"));
     int rc = j->stopping ? err_set(&err, ERR_REFUSED, "the crawl is stopping")
-             : c->waiting ? err_set(&err, ERR_AGAIN, "other changes wait already: say --wait to stand behind them")
-                          : request_give(a, &err);
+             : c->waiting
+                 ? err_set(&err, ERR_AGAIN, "other changes wait already: say --wait to stand behind them")
+                 : request_give(a, &err);
     if (rc == 0)
         return;
     if (rc != ERR_AGAIN || !may_wait) {
@@ -315,7 +317,8 @@ int job_change_open(struct job *j, struct swap_start **start, struct err *err)
     return rc;
 }
 
-void job_change_on_generation(void *arg, uint32_t generation, enum pool_gen_state state, const struct err *why)
+void job_change_on_generation(void *arg, uint32_t generation, enum pool_gen_state state,
+                              const struct err *why)
 {
     struct job *j = arg;
 
@@ -337,7 +340,8 @@ void job_change_close(struct job *j)
         c->waiting = a->next;
     for (; (a = c->settling);) {
         c->settling = a->next;
-        asked_fail(a, ERR_CLOSED, "it went live, but the crawl ended before its probation", json_incref(a->result));
+        asked_fail(a, ERR_CLOSED, "it went live, but the crawl ended before its probation",
+                   json_incref(a->result));
     }
     free(c);
     j->change = NULL;

@@ -12,11 +12,11 @@
  *     reload         file: of the configuration; without it the one that the crawl was started with
  *     rollback
  *
- * All from stage.add on change the chain, and may have: `network` and `despite_block` (true: as the operator says, see
- * swap.h), `policy` ({golden, keep, errors_max, slower_max, probation_pages, probation_ms, worse_errors, crashes_max,
- * worse_time}), `wait` (true: behind the change that is under way, instead of error AGAIN), `settle` (true: the answer
- * comes when its probation is over).  The answer is {generation, live, message, golden, load_us, golden_us, live_us};
- * `error` has the same keys.
+ * All from stage.add on change the chain, and may have: `network` and `despite_block` (true: as the operator
+ * says, see swap.h), `policy` ({golden, keep, errors_max, slower_max, probation_pages, probation_ms,
+ * worse_errors, crashes_max, worse_time}), `wait` (true: behind the change that is under way, instead of
+ * error AGAIN), `settle` (true: the answer comes when its probation is over).  The answer is {generation,
+ * live, message, golden, load_us, golden_us, live_us}; `error` has the same keys.
  *
  * Host, on its loop. */
 #ifndef TROMMEL_JOB_CHANGE_H
@@ -28,7 +28,8 @@
 /* Sets j->change and j->swap; after the pool was opened.  Takes *start. */
 int job_change_open(struct job *j, struct swap_start **start, struct err *err);
 /* For pool_options.on_generation; arg is the job. */
-void job_change_on_generation(void *arg, uint32_t generation, enum pool_gen_state state, const struct err *why);
+void job_change_on_generation(void *arg, uint32_t generation, enum pool_gen_state state,
+                              const struct err *why);
 void job_change_turn(struct job *j);
 /* When it wants another turn, in ms; -1: at the next event. */
 int job_change_wait_ms(const struct job *j);

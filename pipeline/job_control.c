@@ -57,9 +57,9 @@ static json_t *queue_json(const struct job *j)
 
 static json_t *sink_json(const struct job *j)
 {
-    return json_pack("{s:o,s:o,s:o,s:o}", "out", control_text(j->out), "pending", whole(deliver_pending(j->deliver)),
-                     "trouble", control_text(deliver_trouble(j->deliver)), "dead_letters_trouble",
-                     control_text(deliver_trouble(j->dead)));
+    return json_pack("{s:o,s:o,s:o,s:o}", "out", control_text(j->out), "pending",
+                     whole(deliver_pending(j->deliver)), "trouble", control_text(deliver_trouble(j->deliver)),
+                     "dead_letters_trouble", control_text(deliver_trouble(j->dead)));
 }
 
 static json_t *budget_json(const struct job *j)
@@ -96,8 +96,8 @@ static json_t *generation_json(const struct job *j, uint32_t generation)
 
     if (pool_gen_stats(j->pool, generation, &s) < 0)
         return json_null();
-    return json_pack("{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "generation", whole(generation), "state",
-                     names[s.state], "hash", s.hash, "workers", whole(s.workers), "workers_ready",
+    return json_pack("{s:o,s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "generation", whole(generation),
+                     "state", names[s.state], "hash", s.hash, "workers", whole(s.workers), "workers_ready",
                      whole(s.workers_ready), "pages", whole(s.pages), "errors", whole(s.errors), "crashes",
                      whole(s.crashes), "fallbacks", whole(s.fallbacks), "pending", whole(s.pending), "cpu_us",
                      whole(s.cpu_us));
@@ -208,8 +208,8 @@ static void do_stop(struct job *j, struct control_call *call, const json_t *requ
     if (grace)
         j->opt.grace_s = json_number_value(grace);
     job_stop(j, 0, "stopped by `trommel ctl stop` (process %d of user %u)", (int)peer.pid, peer.uid);
-    log_info("stopping, as process %d of user %u said: what is under way may finish within %g s", (int)peer.pid,
-             peer.uid, j->opt.grace_s);
+    log_info("stopping, as process %d of user %u said: what is under way may finish within %g s",
+             (int)peer.pid, peer.uid, j->opt.grace_s);
     if (json_is_true(json_object_get(request, "wait")))
         leaving_add(j->control, call);
     else
@@ -222,11 +222,15 @@ enum { FIELDS_MAX = 9 };
 /* What every change of the chain may have. */
 #define CHANGE_FIELDS                                                                                        \
     { "policy", FIELD_MAP, 0, 0, 0 }, { "network", FIELD_FLAG, 0, 0, 0 },                                    \
-    { "despite_block", FIELD_FLAG, 0, 0, 0 }, { "wait", FIELD_FLAG, 0, 0, 0 }, { "settle", FIELD_FLAG, 0, 0, 0 }
+        { "despite_block", FIELD_FLAG, 0, 0, 0 }, { "wait", FIELD_FLAG, 0, 0, 0 },                           \
+    {                                                                                                        \
+        "settle", FIELD_FLAG, 0, 0, 0                                                                        \
+    }
 
 static const struct command {
     const char *name;
-    void (*run)(struct job *j, struct control_call *call, const json_t *request); /* NULL: a change of the chain */
+    void (*run)(struct job *j, struct control_call *call,
+                const json_t *request); /* NULL: a change of the chain */
     enum swap_kind kind;
     struct field fields[FIELDS_MAX];
 } commands[] = {
@@ -236,18 +240,37 @@ static const struct command {
     { "stop", do_stop, 0, { { "grace", FIELD_NUM, 0, 0, GRACE_MAX_S }, { "wait", FIELD_FLAG, 0, 0, 0 } } },
     { "stages", job_change_stages, 0, { { 0 } } },
     { "history", job_change_history, 0, { { 0 } } },
-    { "stage.add", NULL, SWAP_ADD,
-      { { "file", FIELD_STR, 1, 0, 0 }, { "after", FIELD_STR, 0, 0, 0 }, { "set", FIELD_STRS, 0, 0, 0 }, CHANGE_FIELDS } },
+    { "stage.add",
+      NULL,
+      SWAP_ADD,
+      { { "file", FIELD_STR, 1, 0, 0 },
+        { "after", FIELD_STR, 0, 0, 0 },
+        { "set", FIELD_STRS, 0, 0, 0 },
+        CHANGE_FIELDS } },
     { "stage.remove", NULL, SWAP_REMOVE, { { "id", FIELD_STR, 1, 0, 0 }, CHANGE_FIELDS } },
-    { "stage.replace", NULL, SWAP_REPLACE,
-      { { "id", FIELD_STR, 1, 0, 0 }, { "file", FIELD_STR, 1, 0, 0 }, { "set", FIELD_STRS, 0, 0, 0 }, CHANGE_FIELDS } },
-    { "stage.set", NULL, SWAP_SET, { { "id", FIELD_STR, 1, 0, 0 }, { "set", FIELD_STRS, 1, 0, 0 }, CHANGE_FIELDS } },
+    { "stage.replace",
+      NULL,
+      SWAP_REPLACE,
+      { { "id", FIELD_STR, 1, 0, 0 },
+        { "file", FIELD_STR, 1, 0, 0 },
+        { "set", FIELD_STRS, 0, 0, 0 },
+        CHANGE_FIELDS } },
+    { "stage.set",
+      NULL,
+      SWAP_SET,
+      { { "id", FIELD_STR, 1, 0, 0 }, { "set", FIELD_STRS, 1, 0, 0 }, CHANGE_FIELDS } },
     { "reorder", NULL, SWAP_REORDER, { { "ids", FIELD_STRS, 1, 0, 0 }, CHANGE_FIELDS } },
     { "reload", NULL, SWAP_RELOAD, { { "file", FIELD_STR, 0, 0, 0 }, CHANGE_FIELDS } },
     { "rollback", NULL, SWAP_ROLLBACK, { CHANGE_FIELDS } },
-    { "shadow", job_shadow_ask, 0,
-      { { "file", FIELD_STR, 1, 0, 0 }, { "sample", FIELD_NUM, 1, 0, 1 }, { "replace", FIELD_STR, 0, 0, 0 },
-        { "after", FIELD_STR, 0, 0, 0 }, { "set", FIELD_STRS, 0, 0, 0 }, { "network", FIELD_FLAG, 0, 0, 0 } } },
+    { "shadow",
+      job_shadow_ask,
+      0,
+      { { "file", FIELD_STR, 1, 0, 0 },
+        { "sample", FIELD_NUM, 1, 0, 1 },
+        { "replace", FIELD_STR, 0, 0, 0 },
+        { "after", FIELD_STR, 0, 0, 0 },
+        { "set", FIELD_STRS, 0, 0, 0 },
+        { "network", FIELD_FLAG, 0, 0, 0 } } },
     { "shadow.report", job_shadow_report, 0, { { 0 } } },
     { "shadow.stop", job_shadow_stop, 0, { { 0 } } },
 };
@@ -264,7 +287,8 @@ static void on_command(void *arg, struct control_call *call, const char *cmd, co
     while (c && n < FIELDS_MAX && c->fields[n].name)
         n++;
     if (!c)
-        err_set(&err, ERR_UNSUPPORTED, "\"%.60s\": this crawl (Trommel " TROMMEL_VERSION ") has no such command", cmd);
+        err_set(&err, ERR_UNSUPPORTED,
+                "\"%.60s\": this crawl (Trommel " TROMMEL_VERSION ") has no such command", cmd);
     else if (fields_check(cmd, request, c->fields, n, &err) == 0) {
         if (c->run)
             c->run(arg, call, request);

@@ -37,12 +37,14 @@ static void began_tell(struct job *j)
         control_answer(call, report);
         return;
     }
-    err_set(&why, ERR_REFUSED, "%s", message && *message ? message : "it was stopped before its worker was ready");
+    err_set(&why, ERR_REFUSED, "%s",
+            message && *message ? message : "it was stopped before its worker was ready");
     control_fail(call, &why, report);
 }
 
 /* The live chain with the file in it. */
-static int draft(struct job *j, const json_t *request, struct chain_config *ret, unsigned *ret_flags, struct err *err)
+static int draft(struct job *j, const json_t *request, struct chain_config *ret, unsigned *ret_flags,
+                 struct err *err)
 {
     const char *replace = text_of(request, "replace");
     struct swap_change change = { .kind = replace ? SWAP_REPLACE : SWAP_ADD,
@@ -73,8 +75,9 @@ static int begin(struct job *j, const json_t *request, struct err *err)
     int rc = draft(j, request, &config, &opt.flags, err);
     if (rc < 0)
         return rc;
-    snprintf(what, sizeof what, "%s%s%s%s%s", replace ? "replace " : "add ", replace ? replace : text_of(request, "file"),
-             replace ? " by " : "", replace ? text_of(request, "file") : "", after ? ", after " : "");
+    snprintf(what, sizeof what, "%s%s%s%s%s", replace ? "replace " : "add ",
+             replace ? replace : text_of(request, "file"), replace ? " by " : "",
+             replace ? text_of(request, "file") : "", after ? ", after " : "");
     if (after)
         snprintf(what + strlen(what), sizeof what - strlen(what), "%s", after);
     opt.what = what;
@@ -102,8 +105,9 @@ void job_shadow_turn(struct job *j)
         return;
     shadow_stop(j->shadow);
     control_fail(j->shadow_call,
-                 &(struct err){ ERR_TIMEOUT, "its worker was not ready in time: does a constructor or `configure` of it "
-                                             "ever end?" },
+                 &(struct err){ ERR_TIMEOUT,
+                                "its worker was not ready in time: does a constructor or `configure` of it "
+                                "ever end?" },
                  shadow_report(j->shadow));
     j->shadow_call = NULL;
 }
@@ -113,8 +117,11 @@ void job_shadow_report(struct job *j, struct control_call *call, const json_t *r
     if (j->shadow)
         control_answer(call, shadow_report(j->shadow));
     else
-        control_fail(call, &(struct err){ ERR_ABSENT, "no shadow run so far: begin one with `trommel ctl shadow X.so "
-                                                      "--sample 5%`" }, NULL);
+        control_fail(call,
+                     &(struct err){ ERR_ABSENT,
+                                    "no shadow run so far: begin one with `trommel ctl shadow X.so "
+                                    "--sample 5%`" },
+                     NULL);
 }
 
 void job_shadow_stop(struct job *j, struct control_call *call, const json_t *request)
@@ -130,7 +137,8 @@ struct shadow_pair *job_shadow_page(struct job *j, const struct pool_page *page)
     return j->shadow ? shadow_page(j->shadow, page, j->n_waiting > 1) : NULL; /* it still waits itself */
 }
 
-int job_shadow_on_generation(struct job *j, uint32_t generation, enum pool_gen_state state, const struct err *why)
+int job_shadow_on_generation(struct job *j, uint32_t generation, enum pool_gen_state state,
+                             const struct err *why)
 {
     if (!j->shadow || !shadow_on_generation(j->shadow, generation, state, why))
         return 0;

@@ -2,8 +2,9 @@
  *
  * The commands of the control socket and their fields:
  *
- *     shadow          file, sample (the share of the pages, 0 to 1), replace or after (ids), set, network: the live chain
- *                     with that file in it runs beside it; the answer comes when its worker is ready
+ *     shadow          file, sample (the share of the pages, 0 to 1), replace or after (ids), set,
+ *                     network: the live chain with that file in it runs beside it; the answer comes
+ *                     when its worker is ready
  *     shadow.report   of the run that is, or that was last
  *     shadow.stop
  *
@@ -17,7 +18,8 @@
 /* A page that was just handed to the live chain: NULL, or what to tell its result to. */
 struct shadow_pair *job_shadow_page(struct job *j, const struct pool_page *page);
 /* 1: it was news of the shadow's generation. */
-int job_shadow_on_generation(struct job *j, uint32_t generation, enum pool_gen_state state, const struct err *why);
+int job_shadow_on_generation(struct job *j, uint32_t generation, enum pool_gen_state state,
+                             const struct err *why);
 /* Now and then: a candidate that does not come up is given up. */
 void job_shadow_turn(struct job *j);
 /* After the pool was closed. */

@@ -17,28 +17,30 @@ static const char usage[] =
     "\n"
     "      --job DIR           the crawl's folder (trommel-job)\n"
     "      --json              print the answer as one line of JSON\n"
-    "      --timeout SECONDS   how long to wait for the answer; 0 as long as it takes (120).  What was asked for\n"
-    "                          goes on without you: `history` tells what became of it\n"
+    "      --timeout SECONDS   how long to wait for the answer; 0 as long as it takes (120).  What was\n"
+    "                          asked for goes on without you: `history` tells what became of it\n"
     "  -h, --help\n"
     "\n"
     "the crawl\n"
     "  status                  state, pages, rates, queue, sink, memory, workers, generation\n"
-    "  pause                   take no more URLs; what is under way finishes.  A crawl that is started again is\n"
-    "                          not paused\n"
+    "  pause                   take no more URLs; what is under way finishes.  A crawl that is started\n"
+    "                          again is not paused\n"
     "  resume\n"
-    "  stop [--grace SECONDS] [--wait]   as a termination signal does; the same crawl command goes on later.\n"
-    "                          --grace: for what is under way, instead of the crawl's own; a second stop may\n"
-    "                          give less.  --wait: until the crawl has ended and its folder is free\n"
+    "  stop [--grace SECONDS] [--wait]   as a termination signal does; the same crawl command goes on\n"
+    "                          later.  --grace: for what is under way, instead of the crawl's own; a\n"
+    "                          second stop may give less.  --wait: until the crawl has ended and its\n"
+    "                          folder is free\n"
     "\n"
-    "the chain; each change makes a new generation of workers, which takes the pages once it has proved itself\n"
+    "the chain; a change makes a new generation of workers, which takes the pages once it has proved itself\n"
     "  stages                  the stages that are live: versions, files, hashes, options\n"
-    "  stage add FILE [--after ID] [--set OPTION=VALUE]...   at the end, or after that stage.  FILE: a shared\n"
-    "                          object, or the name of a bundled stage\n"
+    "  stage add FILE [--after ID] [--set OPTION=VALUE]...   at the end, or after that stage.  FILE: a\n"
+    "                          shared object, or the name of a bundled stage\n"
     "  stage remove ID\n"
-    "  stage replace ID FILE [--set OPTION=VALUE]...   its options stay set where the new one has them too\n"
+    "  stage replace ID FILE [--set OPTION=VALUE]...   its options stay set where the new one has them\n"
     "  stage set ID OPTION=VALUE...\n"
     "  reorder ID...           all of them, in the order wanted\n"
-    "  reload [FILE]           the chain of this configuration file, or of the one that the crawl was started with\n"
+    "  reload [FILE]           the chain of this configuration file, or of the one that the crawl was\n"
+    "                          started with\n"
     "  rollback                to the generation before\n"
     "  history                 what was changed, when, by whom, and what became of it\n"
     "  VALUE: one that begins with ./ or ../ is a path, seen from the current folder.\n"
@@ -46,23 +48,24 @@ static const char usage[] =
     "options of changes\n"
     "      --wait              behind a change that is under way, instead of failing\n"
     "      --settle            wait for the end of the probation too; exit status 1 if it was rolled back\n"
-    "      --keep FIELD[,FIELD]...   fields of a record (meta.title) which the golden pages must not lose or\n"
-    "                          change; repeatable\n"
+    "      --keep FIELD[,FIELD]...   fields of a record (meta.title) which the golden pages must not\n"
+    "                          lose or change; repeatable\n"
     "      --max-errors PERCENT   of the golden pages, that may fail and did not before (0)\n"
     "      --max-slower TIMES  CPU time of the golden pages, against the chain before (4)\n"
     "      --no-golden         do not try it on golden pages; at your own risk\n"
-    "      --probation PAGES,SECONDS   how long it is watched, and rolled back if it does worse: until both are\n"
-    "                          over (200,10)\n"
+    "      --probation PAGES,SECONDS   how long it is watched, and rolled back if it does worse: until\n"
+    "                          both are over (200,10)\n"
     "      --allow-network-stages   stages that need network or files may run outside the sandbox\n"
     "      --despite-block     take a file that was rolled back before, and was blocked\n"
     "\n"
     "shadow runs: a candidate beside the live chain, whose records are compared and thrown away\n"
-    "  shadow FILE --sample PERCENT [--replace ID | --after ID] [--set OPTION=VALUE]... [--allow-network-stages]\n"
+    "  shadow FILE --sample PERCENT [--replace ID | --after ID] [--set OPTION=VALUE]...\n"
+    "                          [--allow-network-stages]\n"
     "  shadow report           which fields are equal, differ, are missing or new; the worst pages\n"
     "  shadow stop\n"
     "\n"
-    "Exit status: 0 done; 1 the crawl refused, could not do it, or rolled it back; 2 wrong usage; 3 no crawl is\n"
-    "running there, or it does not answer.\n";
+    "Exit status: 0 done; 1 the crawl refused, could not do it, or rolled it back; 2 wrong usage; 3 no\n"
+    "crawl is running there, or it does not answer.\n";
 
 enum { DONE = 0, REFUSED = 1, WRONG = 2, NOBODY = 3 };
 
@@ -119,7 +122,9 @@ static int ctl(int argc, char **argv)
         log_error("%s", err.text);
         return WRONG;
     }
-    struct control_ask how = { .dir = a.job, .timeout_ms = (uint64_t)(a.timeout_s * 1000), .on_progress = on_progress };
+    struct control_ask how = { .dir = a.job,
+                               .timeout_ms = (uint64_t)(a.timeout_s * 1000),
+                               .on_progress = on_progress };
     int rc = control_ask(&how, a.request, &answer, &err);
     int status = rc < 0 ? nobody(&a, &err) : answered(&a, answer);
     json_decref(answer);

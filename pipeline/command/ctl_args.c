@@ -1,5 +1,5 @@
-/* ctl_args: see ctl_args.h.  Commands and options are rows; an option's row says to which commands it belongs and
- * where in the request its value goes.  Paths become absolute here: the crawl runs in another folder. */
+/* ctl_args: see ctl_args.h.  Commands and options are rows; an option's row says to which commands it belongs
+ * and where in the request its value goes.  Paths become absolute here: the crawl runs in another folder. */
 #include "command/ctl_args.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 enum { FOR_ADD = 1, FOR_REPLACE = 2, FOR_CHANGE = 4, FOR_SHADOW = 8, FOR_STOP = 16 };
 
-/* args: I an id, F a file or the name of a bundled stage, C a file, S option=value; + one or more, ? or none. */
+/* args: I an id, F a file or a bundled stage's name, C a file, S option=value; + one or more, ? or none. */
 static const struct command {
     const char *words, *cmd, *args;
     unsigned is;
@@ -165,8 +165,8 @@ static int number_set(json_t *o, const struct option *row, const char *text, str
     int rc = number_parse(copy, row->min, row->max, 0, &v);
     free(copy);
     if (rc < 0)
-        return err_set(err, ERR_USAGE, "--%s: \"%s\" must be a number from %g to %g%s", row->name, text, row->min,
-                       row->max, scale > 1 ? " (per cent)" : "");
+        return err_set(err, ERR_USAGE, "--%s: \"%s\" must be a number from %g to %g%s", row->name, text,
+                       row->min, row->max, scale > 1 ? " (per cent)" : "");
     return json_object_set_new(o, row->key, json_real(v / scale));
 }
 
@@ -227,12 +227,12 @@ static int general_set(struct reading *r, const struct option *row, const char *
     else if (!strcmp(row->name, "job"))
         r->args->job = value;
     else if (number_parse(value, row->min, row->max, 0, &r->args->timeout_s) < 0)
-        return err_set(r->err, ERR_USAGE, "--%s: \"%s\" must be a number from %g to %g (seconds)", row->name, value,
-                       row->min, row->max);
+        return err_set(r->err, ERR_USAGE, "--%s: \"%s\" must be a number from %g to %g (seconds)", row->name,
+                       value, row->min, row->max);
     return 0;
 }
 
-/* One option at argv[*i].  The first pass, when the command is not known yet, takes what all commands have. */
+/* One option at argv[*i].  The first pass, without a command yet, takes what all commands have. */
 static int option_read(struct reading *r, int argc, char **argv, int *i)
 {
     const char *arg = argv[*i], *eq = strchr(arg, '='), *value = eq ? eq + 1 : NULL;
@@ -240,7 +240,8 @@ static int option_read(struct reading *r, int argc, char **argv, int *i)
     const struct option *row = n > 2 && arg[1] == '-' ? option_find(arg + 2, n - 2) : NULL;
 
     if (!row)
-        return err_set(r->err, ERR_USAGE, "%.*s: unknown option; `trommel ctl --help` lists them", (int)n, arg);
+        return err_set(r->err, ERR_USAGE, "%.*s: unknown option; `trommel ctl --help` lists them", (int)n,
+                       arg);
     int is_flag = row->kind == KIND_FLAG || row->kind == KIND_NO;
     if (is_flag && value)
         return err_set(r->err, ERR_USAGE, "%.*s: takes no value", (int)n, arg);
@@ -255,8 +256,8 @@ static int option_read(struct reading *r, int argc, char **argv, int *i)
     if (!row->is)
         return 0;
     if (!(row->is & r->command->is))
-        return err_set(r->err, ERR_USAGE, "--%s: is no option of `%s`; `trommel ctl --help` lists them", row->name,
-                       r->command->words);
+        return err_set(r->err, ERR_USAGE, "--%s: is no option of `%s`; `trommel ctl --help` lists them",
+                       row->name, r->command->words);
     return option_set(r, row, value);
 }
 
@@ -285,7 +286,8 @@ static int command_find(struct reading *r, size_t *ret_n)
     if (r->command)
         return 0;
     if (!r->n_words)
-        return err_set(r->err, ERR_USAGE, "what is to be done? `trommel ctl --help` lists the commands (status, …)");
+        return err_set(r->err, ERR_USAGE,
+                       "what is to be done? `trommel ctl --help` lists the commands (status, …)");
     if (!strcmp(r->words[0], "stage"))
         return err_set(r->err, ERR_USAGE, "stage%s%s: must be one of add, remove, replace, set",
                        r->n_words > 1 ? " " : "", r->n_words > 1 ? r->words[1] : "");
@@ -311,15 +313,16 @@ static int word_set(struct reading *r, int kind, int is_many, const char *word)
 /* The arguments of the command, by its row. */
 static int words_read(struct reading *r, size_t at)
 {
-    static const char *const names[] = { ['I'] = "a stage's id", ['F'] = "a file", ['C'] = "a file",
-                                         ['S'] = "OPTION=VALUE" };
+    static const char *const names[] = {
+        ['I'] = "a stage's id", ['F'] = "a file", ['C'] = "a file", ['S'] = "OPTION=VALUE"
+    };
     int rc = 0;
 
     for (const char *a = r->command->args; rc == 0 && *a; a++) {
         int kind = *a, is_many = a[1] == '+', is_free = a[1] == '?';
         if (at == r->n_words && !is_free)
-            return err_set(r->err, ERR_USAGE, "%s: needs %s; `trommel ctl --help` says more", r->command->words,
-                           names[kind]);
+            return err_set(r->err, ERR_USAGE, "%s: needs %s; `trommel ctl --help` says more",
+                           r->command->words, names[kind]);
         a += is_many || is_free;
         do {
             if (at < r->n_words)
@@ -327,8 +330,8 @@ static int words_read(struct reading *r, size_t at)
         } while (rc == 0 && is_many && at < r->n_words);
     }
     if (rc == 0 && at < r->n_words)
-        return err_set(r->err, ERR_USAGE, "%s: what is \"%s\" for? It needs no more arguments", r->command->words,
-                       r->words[at]);
+        return err_set(r->err, ERR_USAGE, "%s: what is \"%s\" for? It needs no more arguments",
+                       r->command->words, r->words[at]);
     return rc;
 }
 
@@ -355,7 +358,8 @@ static int shadow_check(const struct reading *r)
     if (!(r->command->is & FOR_SHADOW))
         return 0;
     if (!json_object_get(r->args->request, "sample"))
-        return err_set(r->err, ERR_USAGE, "shadow: needs --sample, the share of the pages (as in --sample 5%%)");
+        return err_set(r->err, ERR_USAGE,
+                       "shadow: needs --sample, the share of the pages (as in --sample 5%%)");
     return 0;
 }
 

@@ -12,6 +12,7 @@ struct ctl_args {
     double timeout_s; /* 0: as long as it takes */
     json_t *request;  /* owned */
 };
-/* argv[0] is "ctl".  ERR_USAGE: the message says what is wrong and the mend; nothing is to be released then. */
+/* argv[0] is "ctl".  ERR_USAGE: the message says what is wrong and the mend; nothing is to be released then.
+ */
 int ctl_args_read(int argc, char **argv, struct ctl_args *ret, struct err *err);
 #endif

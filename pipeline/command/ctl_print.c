@@ -1,4 +1,5 @@
-/* ctl_print: see ctl_print.h.  Texts come from the crawl, and some of them from its stages: they are cleaned. */
+/* ctl_print: see ctl_print.h.  Texts come from the crawl, and some of them from its stages: they are cleaned.
+ */
 #include "command/ctl_print.h"
 
 #include <inttypes.h>
@@ -132,7 +133,8 @@ static void grid_print(FILE *f, struct grid *g)
 }
 
 /* A table of the objects in a list. */
-static void list_print(FILE *f, const json_t *list, const char *const *heads, const char *const *paths, unsigned columns)
+static void list_print(FILE *f, const json_t *list, const char *const *heads, const char *const *paths,
+                       unsigned columns)
 {
     struct grid g = { .columns = columns, .heads = heads };
 
@@ -161,13 +163,14 @@ static const char *duration(double s, char buf[40])
 
 static void status(FILE *f, const json_t *o)
 {
-    static const char *const heads[] = { "GENERATION", "STATE",  "WORKERS",   "READY",  "PAGES",
+    static const char *const heads[] = { "GENERATION", "STATE",   "WORKERS",   "READY",  "PAGES",
                                          "ERRORS",     "CRASHES", "FALLBACKS", "PENDING" };
     static const char *const paths[] = { "generation", "state",   "workers",   "workers_ready", "pages",
                                          "errors",     "crashes", "fallbacks", "pending" };
     char buf[40];
 
-    line(f, "job", "%s (process %" PRIu64 ", Trommel %s)", str_at(o, "job"), u64_at(o, "pid"), str_at(o, "version"));
+    line(f, "job", "%s (process %" PRIu64 ", Trommel %s)", str_at(o, "job"), u64_at(o, "pid"),
+         str_at(o, "version"));
     line(f, "state", "%s, for %s%s%s", str_at(o, "state"), duration(f64_at(o, "uptime_s"), buf),
          at(o, "stopped") ? "; " : "", str_at(o, "stopped"));
     line(f, "pages",
@@ -177,9 +180,11 @@ static void status(FILE *f, const json_t *o)
          u64_at(o, "counts.outcomes.no_content"), u64_at(o, "counts.outcomes.failed"),
          u64_at(o, "counts.outcomes.dropped"), u64_at(o, "counts.outcomes.quarantined"));
     line(f, "queue", "%" PRIu64 " queued, %" PRIu64 " under way, %" PRIu64 " done, on %" PRIu64 " hosts",
-         u64_at(o, "queue.queued"), u64_at(o, "queue.in_flight"), u64_at(o, "queue.done"), u64_at(o, "queue.hosts"));
+         u64_at(o, "queue.queued"), u64_at(o, "queue.in_flight"), u64_at(o, "queue.done"),
+         u64_at(o, "queue.hosts"));
     line(f, "under way",
-         "%" PRIu64 " fetching, %" PRIu64 " waiting for the chain, %" PRIu64 " in it, %" PRIu64 " to the sink",
+         "%" PRIu64 " fetching, %" PRIu64 " waiting for the chain, %" PRIu64 " in it, %" PRIu64
+         " to the sink",
          u64_at(o, "fetching"), u64_at(o, "waiting"), u64_at(o, "in_chain"), u64_at(o, "sink.pending"));
     line(f, "sink", "%s%s%s", str_at(o, "sink.out"), at(o, "sink.trouble") ? ": TROUBLE: " : "",
          str_at(o, "sink.trouble"));
@@ -190,7 +195,8 @@ static void status(FILE *f, const json_t *o)
     line(f, "memory", "%.1f MB without the workers, at most %.1f so far", f64_at(o, "memory.resident") / 1e6,
          f64_at(o, "memory.peak") / 1e6);
     line(f, "chain", "generation %" PRIu64 " since %s, hash %s; %" PRIu64 " changes so far",
-         u64_at(o, "chain.generation"), str_at(o, "chain.since"), str_at(o, "chain.hash"), u64_at(o, "chain.changes"));
+         u64_at(o, "chain.generation"), str_at(o, "chain.since"), str_at(o, "chain.hash"),
+         u64_at(o, "chain.changes"));
     if (at(o, "chain.doing"))
         line(f, "change", "under way: %s", str_at(o, "chain.doing"));
     fputc('\n', f);
@@ -205,7 +211,8 @@ static void stages(FILE *f, const json_t *o)
     line(f, "", "generation %" PRIu64 ", %s since %s, hash %s", u64_at(o, "generation"), str_at(o, "state"),
          str_at(o, "since"), str_at(o, "hash"));
     if (at(o, "probation"))
-        line(f, "", "probation: %" PRIu64 " of %" PRIu64 " pages, %.1f of %.1f s; generation %" PRIu64 " stands by",
+        line(f, "",
+             "probation: %" PRIu64 " of %" PRIu64 " pages, %.1f of %.1f s; generation %" PRIu64 " stands by",
              u64_at(o, "probation.pages"), u64_at(o, "probation.of_pages"), f64_at(o, "probation.ms") / 1000,
              f64_at(o, "probation.of_ms") / 1000, u64_at(o, "behind"));
     if (at(o, "doing"))
@@ -232,7 +239,8 @@ static void counts_print(FILE *f, const char *label, const json_t *counts)
     char text[1500] = "", buf[200];
     size_t len = 0;
 
-    json_object_foreach((json_t *)counts, name, n) {
+    json_object_foreach((json_t *)counts, name, n)
+    {
         int k = snprintf(text + len, sizeof text - len, "%s%s %s", len ? ", " : "", name,
                          value_text(n, buf, sizeof buf));
         if (k < 0 || (size_t)k >= sizeof text - len)
@@ -250,17 +258,18 @@ static void change(FILE *f, const json_t *o)
     line(f, "generation", "%" PRIu64 "%s", u64_at(o, "live"),
          u64_at(o, "live") == u64_at(o, "generation") ? " is live" : " is live, as before");
     if (golden) {
-        line(f, "golden", "%" PRIu64 " pages: %" PRIu64 " equal, %" PRIu64 " differ, %" PRIu64 " failed (%" PRIu64
-             " with the chain before), CPU time %.2f times", u64_at(golden, "pages"), u64_at(golden, "equal"),
-             u64_at(golden, "differ"), u64_at(golden, "failed"), u64_at(golden, "failed_live"),
-             f64_at(golden, "slower"));
+        line(f, "golden",
+             "%" PRIu64 " pages: %" PRIu64 " equal, %" PRIu64 " differ, %" PRIu64 " failed (%" PRIu64
+             " with the chain before), CPU time %.2f times",
+             u64_at(golden, "pages"), u64_at(golden, "equal"), u64_at(golden, "differ"),
+             u64_at(golden, "failed"), u64_at(golden, "failed_live"), f64_at(golden, "slower"));
         counts_print(f, "differ", at(golden, "fields"));
         counts_print(f, "missing", at(golden, "missing"));
         counts_print(f, "extra", at(golden, "extra"));
     }
     if (u64_at(o, "load_us"))
-        line(f, "took", "%.1f ms: loaded after %.1f, golden pages done after %.1f", f64_at(o, "live_us") / 1000,
-             f64_at(o, "load_us") / 1000, f64_at(o, "golden_us") / 1000);
+        line(f, "took", "%.1f ms: loaded after %.1f, golden pages done after %.1f",
+             f64_at(o, "live_us") / 1000, f64_at(o, "load_us") / 1000, f64_at(o, "golden_us") / 1000);
 }
 
 static void state(FILE *f, const json_t *o)
@@ -272,13 +281,15 @@ static void shadow_worst(FILE *f, const json_t *worst)
 {
     for (size_t i = 0; i < json_array_size(worst) && i < WORST_SHOWN; i++) {
         const json_t *page = json_array_get(worst, i), *fields = at(page, "fields");
-        line(f, "", "%s (%s, live: %s)", str_at(page, "url"), str_at(page, "outcome"), str_at(page, "outcome_live"));
+        line(f, "", "%s (%s, live: %s)", str_at(page, "url"), str_at(page, "outcome"),
+             str_at(page, "outcome_live"));
         for (size_t k = 0; k < json_array_size(fields); k++) {
             const json_t *field = json_array_get(fields, k);
             char live[200], other[200];
             fputs("    ", f);
             line(f, "", "%s %s: %s -> %s", str_at(field, "path"), str_at(field, "kind"),
-                 value_text(at(field, "live"), live, sizeof live), value_text(at(field, "shadow"), other, sizeof other));
+                 value_text(at(field, "live"), live, sizeof live),
+                 value_text(at(field, "shadow"), other, sizeof other));
         }
     }
 }
@@ -291,19 +302,23 @@ static void shadow(FILE *f, const json_t *o)
     const char *name;
     const json_t *counts;
 
-    line(f, "shadow", "%s: %s, generation %" PRIu64 " beside %" PRIu64 ", %.3g %% of the pages", str_at(o, "state"),
-         str_at(o, "what"), u64_at(o, "generation"), u64_at(o, "beside"), 100 * f64_at(o, "sample"));
+    line(f, "shadow", "%s: %s, generation %" PRIu64 " beside %" PRIu64 ", %.3g %% of the pages",
+         str_at(o, "state"), str_at(o, "what"), u64_at(o, "generation"), u64_at(o, "beside"),
+         100 * f64_at(o, "sample"));
     line(f, "", "%s", str_at(o, "message"));
-    line(f, "pages", "%" PRIu64 " compared, %" PRIu64 " of them equal; %" PRIu64 " seen, %" PRIu64 " sampled, %" PRIu64
-         " shed, %" PRIu64 " not compared, %" PRIu64 " under way", u64_at(o, "pages"), u64_at(o, "equal"),
-         u64_at(o, "seen"), u64_at(o, "sampled"), u64_at(o, "shed"), u64_at(o, "uncompared"), u64_at(o, "pending"));
+    line(f, "pages",
+         "%" PRIu64 " compared, %" PRIu64 " of them equal; %" PRIu64 " seen, %" PRIu64 " sampled, %" PRIu64
+         " shed, %" PRIu64 " not compared, %" PRIu64 " under way",
+         u64_at(o, "pages"), u64_at(o, "equal"), u64_at(o, "seen"), u64_at(o, "sampled"), u64_at(o, "shed"),
+         u64_at(o, "uncompared"), u64_at(o, "pending"));
     line(f, "fields", "%" PRIu64 " differ, %" PRIu64 " missing, %" PRIu64 " extra", u64_at(o, "differs"),
          u64_at(o, "missing"), u64_at(o, "extra"));
     line(f, "failed", "%" PRIu64 " pages, %" PRIu64 " in the live chain", u64_at(o, "failed"),
          u64_at(o, "failed_live"));
     if (u64_at(o, "pages"))
         line(f, "CPU time", "%.2f times that of the live chain", f64_at(o, "slower"));
-    json_object_foreach((json_t *)at(o, "fields"), name, counts) {
+    json_object_foreach((json_t *)at(o, "fields"), name, counts)
+    {
         json_t *row = json_copy((json_t *)counts);
         json_object_set_new(row, "name", json_string(name));
         grid_add(&g, row, paths);
@@ -319,10 +334,12 @@ static const struct form {
     const char *cmd;
     void (*print)(FILE *f, const json_t *result);
 } forms[] = {
-    { "status", status },         { "stages", stages },     { "history", history },       { "pause", state },
-    { "resume", state },          { "stop", state },        { "stage.add", change },      { "stage.remove", change },
-    { "stage.replace", change },  { "stage.set", change },  { "reorder", change },        { "reload", change },
-    { "rollback", change },       { "shadow", shadow },     { "shadow.report", shadow },  { "shadow.stop", shadow },
+    { "status", status },      { "stages", stages },       { "history", history },
+    { "pause", state },        { "resume", state },        { "stop", state },
+    { "stage.add", change },   { "stage.remove", change }, { "stage.replace", change },
+    { "stage.set", change },   { "reorder", change },      { "reload", change },
+    { "rollback", change },    { "shadow", shadow },       { "shadow.report", shadow },
+    { "shadow.stop", shadow },
 };
 
 static const struct form *form_find(const char *cmd)

@@ -24,10 +24,11 @@ static int connect_error(const char *dir, int error, struct err *err)
 {
     switch (error) {
     case ENOENT:
-        return err_set(err, ERR_ABSENT,
-                       "no crawl is running in %s: start it with `trommel crawl --job %s`, or name another folder "
-                       "with --job",
-                       dir, dir);
+        return err_set(
+            err, ERR_ABSENT,
+            "no crawl is running in %s: start it with `trommel crawl --job %s`, or name another folder "
+            "with --job",
+            dir, dir);
     case ECONNREFUSED:
         return err_set(err, ERR_ABSENT,
                        "no crawl is running in %s: the last one was killed; `trommel crawl --job %s` goes on "
@@ -35,9 +36,9 @@ static int connect_error(const char *dir, int error, struct err *err)
                        dir, dir);
     case EACCES:
     case EPERM:
-        return err_set(err, ERR_REFUSED,
-                       "%s/" CONTROL_SOCKET ": only the user whose crawl it is may control it: become that user",
-                       dir);
+        return err_set(
+            err, ERR_REFUSED,
+            "%s/" CONTROL_SOCKET ": only the user whose crawl it is may control it: become that user", dir);
     case EAGAIN:
         return err_set(err, ERR_FULL, "%s/" CONTROL_SOCKET ": too many clients at once: come again", dir);
     default:

@@ -34,7 +34,8 @@ static int asking_wait(const struct asking *a)
     int n = poll(&p, 1, a->until_ms ? left : -1);
 
     if (n == 0 && a->until_ms <= clock_mono_ms())
-        return err_set(a->err, ERR_TIMEOUT, "%s: the crawl has not answered within %.3g s: give it more with --timeout",
+        return err_set(a->err, ERR_TIMEOUT,
+                       "%s: the crawl has not answered within %.3g s: give it more with --timeout",
                        a->how->dir, (double)a->how->timeout_ms / 1000);
     return 0;
 }
@@ -83,7 +84,8 @@ static json_t *asking_answer(struct asking *a, int *ret_rc)
         if (json_is_boolean(json_object_get(o, "ok")))
             return o;
         if (!progress)
-            *ret_rc = err_set(a->err, ERR_CORRUPT, "%s/" CONTROL_SOCKET ": does not speak this protocol", a->how->dir);
+            *ret_rc = err_set(a->err, ERR_CORRUPT, "%s/" CONTROL_SOCKET ": does not speak this protocol",
+                              a->how->dir);
         else if (a->how->on_progress)
             a->how->on_progress(a->how->arg, progress);
         json_decref(o);

@@ -12,8 +12,9 @@ struct control_ask {
     void (*on_progress)(void *arg, const char *text); /* may be NULL */
     void *arg;
 };
-/* Says the request and waits for its answer, which is *ret then, whole ({"ok":…}); the caller's.  ERR_ABSENT: no crawl
- * is running there; ERR_REFUSED: not this user's; ERR_TIMEOUT; ERR_CLOSED: the crawl ended instead of answering;
- * ERR_CORRUPT: it does not speak the protocol; ERR_IO.  The message says what is wrong and the mend. */
+/* Says the request and waits for its answer, which is *ret then, whole ({"ok":…}); the caller's.  ERR_ABSENT:
+ * no crawl is running there; ERR_REFUSED: not this user's; ERR_TIMEOUT; ERR_CLOSED: the crawl ended instead
+ * of answering; ERR_CORRUPT: it does not speak the protocol; ERR_IO.  The message says what is wrong and the
+ * mend. */
 int control_ask(const struct control_ask *how, const json_t *request, json_t **ret, struct err *err);
 #endif

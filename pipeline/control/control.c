@@ -1,8 +1,9 @@
 /* control: see control.h.
  *
- * A client's connection is in one of three moods: it waits for a request (the timer runs), a call is under way (its
- * next requests stay in the buffer), or what was said is still on its way to it (the timer runs, too).  So no
- * client has more than one answer and its progress lines in memory, and none can hold the crawl up. */
+ * A client's connection is in one of three moods: it waits for a request (the timer runs), a call is under
+ * way (its next requests stay in the buffer), or what was said is still on its way to it (the timer runs,
+ * too).  So no client has more than one answer and its progress lines in memory, and none can hold the crawl
+ * up. */
 #include "control/control.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "base/utf8.h"
+#include "control/answer.h"
 #include "control/listen.h"
 
 #define FORM (JSON_COMPACT | JSON_REAL_PRECISION(9))
@@ -153,39 +154,9 @@ static void client_say(struct client *c, json_t *o)
         uv_timer_start(&c->timer, on_timer, c->control->opt.idle_ms, 0);
 }
 
-json_t *control_text(const char *text)
-{
-    if (!text)
-        return json_null();
-    char *copy = strdup(text);
-    size_t n = strlen(text), at = 0;
-
-    if (!copy)
-        abort();
-    while ((at += utf8_valid(copy + at, n - at)) < n)
-        copy[at] = '?';
-    json_t *s = json_stringn(copy, n);
-    free(copy);
-    return s;
-}
-
-/* Takes detail. */
-static json_t *failure(const struct err *why, json_t *detail)
-{
-    json_t *error = json_object(), *o = json_object();
-
-    json_object_set_new(error, "code", json_string(err_name(why->code)));
-    json_object_set_new(error, "text", control_text(why->text));
-    if (detail)
-        json_object_update_missing(error, detail);
-    json_decref(detail);
-    json_object_set_new(o, "ok", json_false());
-    json_object_set_new(o, "error", error);
-    return o;
-}
-
 /* The client gets this and nothing more. */
-__attribute__((format(printf, 3, 4))) static void client_dismiss(struct client *c, int code, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void client_dismiss(struct client *c, int code, const char *fmt,
+                                                                 ...)
 {
     struct err why = { .code = code };
     va_list ap;
@@ -196,7 +167,7 @@ __attribute__((format(printf, 3, 4))) static void client_dismiss(struct client *
     log_debug("control: client %d: %s", (int)c->peer.pid, why.text);
     c->is_last = 1;
     uv_read_stop((uv_stream_t *)&c->pipe);
-    client_say(c, failure(&why, NULL));
+    client_say(c, answer_failed(&why, NULL));
 }
 
 /* ---- calls ---- */
@@ -214,7 +185,7 @@ static void call_end(struct control_call *call, json_t *answer)
     c->call = NULL;
     if (json_dumpb(answer, NULL, 0, FORM) > CONTROL_ANSWER_BYTES) {
         json_decref(answer);
-        answer = failure(&(struct err){ ERR_LIMIT, "the answer is too long to be sent" }, NULL);
+        answer = answer_failed(&(struct err){ ERR_LIMIT, "the answer is too long to be sent" }, NULL);
     }
     c->is_last |= c->control->is_quiet;
     client_say(c, answer); /* what follows comes from on_written */
@@ -231,7 +202,7 @@ void control_answer(struct control_call *call, json_t *result)
 
 void control_fail(struct control_call *call, const struct err *why, json_t *detail)
 {
-    call_end(call, failure(why, detail));
+    call_end(call, answer_failed(why, detail));
 }
 
 void control_progress(struct control_call *call, const char *text)
@@ -269,7 +240,8 @@ static void request_run(struct client *c, json_t *request, const json_error_t *a
     else if (!cmd)
         client_dismiss(c, ERR_INVALID, "a request has the key \"cmd\": the command's name");
     else if (v && (!json_is_integer(v) || json_integer_value(v) != CONTROL_VERSION))
-        client_dismiss(c, ERR_UNSUPPORTED, "\"v\": this crawl speaks version %d of the protocol", CONTROL_VERSION);
+        client_dismiss(c, ERR_UNSUPPORTED, "\"v\": this crawl speaks version %d of the protocol",
+                       CONTROL_VERSION);
     else {
         struct control_call *call = calloc(1, sizeof *call);
         if (!call)
@@ -371,7 +343,8 @@ static struct control_peer peer_of(const struct client *c)
     socklen_t n = sizeof cred;
     int fd;
 
-    if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+    if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
         return (struct control_peer){ (uid_t)-1, -1 };
     return (struct control_peer){ cred.uid, cred.pid };
 }
@@ -413,7 +386,8 @@ static void on_connection(uv_stream_t *s, int status)
     if (c->peer.uid != geteuid() && c->peer.uid != 0)
         client_dismiss(c, ERR_REFUSED, "only user %u, whose crawl it is, and root may control it", geteuid());
     else if (control->n_clients > CONTROL_CLIENTS)
-        client_dismiss(c, ERR_FULL, "%u clients are connected, which is the most: come again", CONTROL_CLIENTS);
+        client_dismiss(c, ERR_FULL, "%u clients are connected, which is the most: come again",
+                       CONTROL_CLIENTS);
     else
         client_work(c);
 }

@@ -50,7 +50,8 @@ int fields_check(const char *what, const json_t *o, const struct field *rows, si
     const char *name;
     json_t *v;
 
-    json_object_foreach((json_t *)o, name, v) {
+    json_object_foreach((json_t *)o, name, v)
+    {
         const struct field *row = row_find(rows, n_rows, name);
         if (!strcmp(name, "v") || !strcmp(name, "cmd"))
             continue;
@@ -59,7 +60,8 @@ int fields_check(const char *what, const json_t *o, const struct field *rows, si
         if (value_fits(row, v))
             continue;
         if (row->kind == FIELD_NUM)
-            return err_set(err, ERR_USAGE, "%s: \"%s\" must be a number from %g to %g", what, name, row->min, row->max);
+            return err_set(err, ERR_USAGE, "%s: \"%s\" must be a number from %g to %g", what, name, row->min,
+                           row->max);
         return err_set(err, ERR_USAGE, "%s: \"%s\" must be %s", what, name, kinds[row->kind]);
     }
     for (size_t i = 0; i < n_rows; i++)

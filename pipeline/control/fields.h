@@ -14,8 +14,9 @@ struct field {
 };
 enum { FIELD_STRS_MAX = 4096 }; /* entries of a list */
 
-/* Is every key of `o` (but "v" and "cmd") one of the rows, of its kind, and is what is needed there?  Strings and lists
- * are not empty.  ERR_USAGE: the message begins with `what` ("stage.add") and names the key and what it must be. */
+/* Is every key of `o` (but "v" and "cmd") one of the rows, of its kind, and is what is needed there?  Strings
+ * and lists are not empty.  ERR_USAGE: the message begins with `what` ("stage.add") and names the key and
+ * what it must be. */
 int fields_check(const char *what, const json_t *o, const struct field *rows, size_t n_rows, struct err *err);
 /* The texts of the list `key` (checked): the array is the caller's, the texts are the list's.  None: NULL. */
 const char **fields_texts(const json_t *o, const char *key, size_t *ret_n);

@@ -1,8 +1,8 @@
 /* listen: makes the control socket; see listen.h.
  *
  * The socket's mode is set before it has a name (Linux gives the file the mode of the socket's own inode), it
- * listens before it has its final name, and it is renamed over what a killed crawl left: there is no moment in which
- * others may connect, or in which a client finds a socket that nobody serves. */
+ * listens before it has its final name, and it is renamed over what a killed crawl left: there is no moment
+ * in which others may connect, or in which a client finds a socket that nobody serves. */
 #include "control/listen.h"
 
 #include <errno.h>
@@ -24,15 +24,16 @@ static int place_check(struct listening *l, const char *dir, struct err *err)
     int fd, rc;
 
     if (fstatat(l->dirfd, CONTROL_SOCKET, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0
-                               : err_set(err, ERR_IO, "%s/" CONTROL_SOCKET ": %s", dir, strerror(errno));
+        return errno == ENOENT ? 0 : err_set(err, ERR_IO, "%s/" CONTROL_SOCKET ": %s", dir, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
-        return err_set(err, ERR_EXISTS, "%s/" CONTROL_SOCKET ": is there already and no socket: move it away", dir);
+        return err_set(err, ERR_EXISTS, "%s/" CONTROL_SOCKET ": is there already and no socket: move it away",
+                       dir);
     rc = control_connect(dir, &fd, NULL);
     if (fd >= 0)
         close(fd);
     return rc == 0 || rc == ERR_FULL
-               ? err_set(err, ERR_EXISTS, "%s/" CONTROL_SOCKET ": another crawl is running in this folder", dir)
+               ? err_set(err, ERR_EXISTS, "%s/" CONTROL_SOCKET ": another crawl is running in this folder",
+                         dir)
                : 0;
 }
 
@@ -45,7 +46,8 @@ static int socket_bind(struct listening *l, const char *dir)
         return -1;
     if (fchmod(l->fd, MODE) < 0 || bind(l->fd, (struct sockaddr *)&at, sizeof at) < 0)
         return -1;
-    return fchmodat(l->dirfd, SOCKET_NEW, MODE, 0) < 0 || listen(l->fd, BACKLOG) < 0 || /* whatever the umask took */
+    return fchmodat(l->dirfd, SOCKET_NEW, MODE, 0) < 0 ||
+                   listen(l->fd, BACKLOG) < 0 || /* whatever the umask took */
                    renameat(l->dirfd, SOCKET_NEW, l->dirfd, CONTROL_SOCKET) < 0 ||
                    fstatat(l->dirfd, CONTROL_SOCKET, &l->st, AT_SYMLINK_NOFOLLOW) < 0
                ? -1

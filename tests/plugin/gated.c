@@ -1,5 +1,5 @@
-/* gated: is not configured before somebody has its option `gate`, a FIFO, open for writing: so a test holds a change of the
- * chain where it is for as long as it needs.  For tests only. */
+/* gated: is not configured before somebody has its option `gate`, a FIFO, open for writing: so a test holds a
+ * change of the chain where it is for as long as it needs.  For tests only. */
 #include <fcntl.h>
 #include <string.h>
 #include <trommel/stage.h>
@@ -7,7 +7,10 @@
 static const trommel_host *host;
 static trommel_val gate, tag;
 static const trommel_opt opts[] = {
-    { .key = "gate", .type = TROMMEL_T_STR, .flags = TROMMEL_OPT_PATH | TROMMEL_OPT_REQUIRED, .help = "A FIFO." },
+    { .key = "gate",
+      .type = TROMMEL_T_STR,
+      .flags = TROMMEL_OPT_PATH | TROMMEL_OPT_REQUIRED,
+      .help = "A FIFO." },
     { .key = "tag", .type = TROMMEL_T_STR, .dflt = "none", .help = "What is written." },
 };
 

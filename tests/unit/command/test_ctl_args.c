@@ -1,5 +1,5 @@
-/* ctl_args: fails when a command line becomes another request than it stands for, or when a wrong one is not refused with
- * the thing and the mend. */
+/* ctl_args: fails when a command line becomes another request than it stands for, or when a wrong one is not
+ * refused with the thing and the mend. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,7 +96,8 @@ static void test_policy(void **state)
 {
     stands_for("stage set a b=c --settle --despite-block", "stage.set",
                "{\"id\":\"a\",\"set\":[\"b=c\"],\"settle\":true,\"despite_block\":true}");
-    stands_for("stage add /x.so --no-golden --keep meta.title,content.text --keep url --max-errors 2.5% --max-slower 1.5 "
+    stands_for("stage add /x.so --no-golden --keep meta.title,content.text --keep url --max-errors 2.5% "
+               "--max-slower 1.5 "
                "--probation 500,30 --allow-network-stages --wait",
                "stage.add",
                "{\"file\":\"/x.so\",\"network\":true,\"wait\":true,\"policy\":{\"golden\":false,\"keep\":"
@@ -106,8 +107,8 @@ static void test_policy(void **state)
 
 static void test_general(void **state)
 {
-    char *argv[] = { (char *)"ctl",       (char *)"--timeout", (char *)"2.5", (char *)"status",
-                     (char *)"--job=dir", (char *)"--json" };
+    char *argv[] = { (char *)"ctl",    (char *)"--timeout", (char *)"2.5",
+                     (char *)"status", (char *)"--job=dir", (char *)"--json" };
     struct ctl_args a;
 
     assert_int_equal(ctl_args_read(6, argv, &a, NULL), 0);
@@ -133,8 +134,8 @@ static void test_paths(void **state)
     stands_for("stage add x.so", "stage.add", want);
     stands_for("stage add ./x.so", "stage.add", want);
     stands_for("reload x.so", "reload", want);
-    snprintf(want, sizeof want, "{\"file\":\"%s/sub/../x\",\"id\":\"a\",\"set\":[\"model=%s/../m\",\"mode=fast\"]}", dir,
-             dir);
+    snprintf(want, sizeof want,
+             "{\"file\":\"%s/sub/../x\",\"id\":\"a\",\"set\":[\"model=%s/../m\",\"mode=fast\"]}", dir, dir);
     stands_for("stage replace a sub/../x --set model=../m --set mode=fast", "stage.replace", want);
     assert_int_equal(chdir(old), 0);
     assert_int_equal(rmdir(dir), 0);

@@ -1,5 +1,5 @@
-/* control: fails when a request is not answered, when others may connect, when a hostile client harms or holds up the
- * rest, or when a socket that is in the way is treated wrongly. */
+/* control: fails when a request is not answered, when others may connect, when a hostile client harms or
+ * holds up the rest, or when a socket that is in the way is treated wrongly. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -247,7 +247,8 @@ static void is_served(struct host *h, struct peer *p)
 static void test_requests(void **state)
 {
     struct host h;
-    static const char two[] = "{\"v\":1,\"cmd\":\"echo\",\"mark\":\"a\"}\n\n{\"cmd\":\"echo\",\"mark\":\"b\"}\r\n";
+    static const char two[] =
+        "{\"v\":1,\"cmd\":\"echo\",\"mark\":\"a\"}\n\n{\"cmd\":\"echo\",\"mark\":\"b\"}\r\n";
 
     host_start(&h, 0);
     struct peer p = peer_open(&h);
@@ -423,7 +424,8 @@ static struct peer peer_heard(struct host *h, const char *request)
     }
 }
 
-/* A client that says nothing, or half a request, is not waited for; one that waits for its answer is left alone. */
+/* A client that says nothing, or half a request, is not waited for; one that waits for its answer is left
+ * alone. */
 static void test_half_open(void **state)
 {
     struct host h;
@@ -688,7 +690,10 @@ static void test_other_user(void **state)
         struct control_ask how = { .dir = h.dir, .timeout_ms = GUARD_MS };
         if (setgid(65534) < 0 || setuid(65534) < 0)
             _exit(2);
-        _exit(control_ask(&how, request, &answer, NULL) == 0 && !strcmp(at(answer, "error", "code"), "REFUSED") ? 0 : 1);
+        _exit(control_ask(&how, request, &answer, NULL) == 0 &&
+                      !strcmp(at(answer, "error", "code"), "REFUSED")
+                  ? 0
+                  : 1);
     }
     while (waitpid(pid, &status, WNOHANG) == 0)
         host_turn(&h);
@@ -751,7 +756,8 @@ static void *ask(void *arg)
     return NULL;
 }
 
-static void asker_start(struct asker *a, pthread_t *thread, struct host *h, json_t *request, uint64_t timeout_ms)
+static void asker_start(struct asker *a, pthread_t *thread, struct host *h, json_t *request,
+                        uint64_t timeout_ms)
 {
     *a = (struct asker){ .how = { h->dir, timeout_ms, on_progress, a }, .request = request };
     assert_int_equal(pthread_create(thread, NULL, ask, a), 0);
@@ -866,22 +872,14 @@ static void test_asking(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_too_long),
-        cmocka_unit_test(test_too_many),
-        cmocka_unit_test(test_half_open),
-        cmocka_unit_test(test_gone),
-        cmocka_unit_test(test_not_reading),
-        cmocka_unit_test(test_slow_reader),
-        cmocka_unit_test(test_mode),
-        cmocka_unit_test(test_in_the_way),
-        cmocka_unit_test(test_deep_folder),
-        cmocka_unit_test(test_other_user),
-        cmocka_unit_test(test_end),
-        cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_requests),    cmocka_unit_test(test_order),
+        cmocka_unit_test(test_garbage),     cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_too_many),    cmocka_unit_test(test_half_open),
+        cmocka_unit_test(test_gone),        cmocka_unit_test(test_not_reading),
+        cmocka_unit_test(test_slow_reader), cmocka_unit_test(test_mode),
+        cmocka_unit_test(test_in_the_way),  cmocka_unit_test(test_deep_folder),
+        cmocka_unit_test(test_other_user),  cmocka_unit_test(test_end),
+        cmocka_unit_test(test_cut_short),   cmocka_unit_test(test_asking),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

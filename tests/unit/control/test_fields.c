@@ -1,4 +1,5 @@
-/* fields: fails when a request is taken whose fields are of another kind than their rows say, or lack what is needed. */
+/* fields: fails when a request is taken whose fields are of another kind than their rows say, or lack what is
+ * needed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,7 @@
 #include "control/fields.h"
 
 static const struct field rows[] = {
-    { "id", FIELD_STR, 1, 0, 0 },   { "set", FIELD_STRS, 0, 0, 0 },  { "grace", FIELD_NUM, 0, 0.5, 10 },
+    { "id", FIELD_STR, 1, 0, 0 },    { "set", FIELD_STRS, 0, 0, 0 },   { "grace", FIELD_NUM, 0, 0.5, 10 },
     { "wait", FIELD_FLAG, 0, 0, 0 }, { "policy", FIELD_MAP, 0, 0, 0 },
 };
 
@@ -31,7 +32,9 @@ static void test_taken(void **state)
 {
     static const char *const good[] = {
         "{\"id\":\"a\"}",
-        "{\"v\":1,\"cmd\":\"x\",\"id\":\"a\",\"set\":[\"b=c\",\"d=\"],\"grace\":0.5,\"wait\":true,\"policy\":{}}",
+        ("{\"v\":1,\"cmd\":\"x\",\"id\":\"a\",\"set\":[\"b=c\",\"d=\"],\"grace\":0.5,\"wait\":true,"
+         "\"policy\":"
+         "{}}"),
         "{\"id\":\"a\",\"grace\":10,\"wait\":false}",
     };
     struct err err;
