@@ -109,11 +109,12 @@ static int line_text(struct progress *p, char *out, size_t cap)
     struct frontier_counts f = frontier_counts(j->frontier);
     struct fetch_state t = fetch_state(j->fetch);
     const char *trouble = deliver_trouble(j->deliver);
-    char why[160], chain[40] = "";
+    char why[160], chain[80] = "";
 
     reasons_text(&j->counts, why, sizeof why);
     if (j->changes)
-        snprintf(chain, sizeof chain, "  generation %u", j->generation);
+        snprintf(chain, sizeof chain, "  generation %u after %llu changes", j->generation,
+                 (unsigned long long)j->changes);
     return snprintf(out, cap, "%s%llu pages  %.1f pages/s  %.2f MB/s  queue %llu  fetching %u  in chain %zu  to sink %zu%s%s%s%s%s",
                     j->paused ? "PAUSED  " : "", (unsigned long long)job_pages(j), p->pages_s, p->mb_s,
                     (unsigned long long)f.queued, t.running, pool_pending(j->pool), deliver_pending(j->deliver), chain,
