@@ -1,4 +1,4 @@
-/* swap_tell: what people and programs are told of chains: log lines, the history, the stages; see swap_own.h. */
+/* swap_tell: what people and programs are told of chains: log lines, history, stages; see swap_own.h. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
