@@ -75,7 +75,7 @@ class Crawl:
         self.started, self.cpu = time.monotonic(), Cpu()
         self.process = subprocess.Popen(
             [f"{args.build}/trommel", "crawl", "-c", config, "--job", self.job, "--allow-private", "--delay", "0",
-             "--per-host", "64", "--ignore-robots", "--no-progress", "--stage-budget", "100", "--page-budget", "5000",
+             "--per-host", "64", "--ignore-robots", "--no-progress", "--timeout", "3600", "--stage-budget", "100", "--page-budget", "5000",
              *(["--worker-memory", "268435456"] if not args.sanitized else []), site,
              f"http://{self.address}/t/gen?site=gate&page=0&links=0&pages=1&bytes=100&ms=0&gate=end"],
             stdout=self.log, stderr=self.log)
