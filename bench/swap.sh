@@ -6,4 +6,4 @@
 # generations; the last line has both speeds, how busy the cores were, and the times of the changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-exec python3 tests/e2e/swap_storm.py --build "${1:?BUILD}" --pages "${PAGES:-300000}" --changes "${CHANGES:-320}" --interval 0.5 --baseline
+exec python3 tests/e2e/swap_storm.py --build "${1:?BUILD}" --pages "${PAGES:-420000}" --bytes 8000 --changes "${CHANGES:-320}" --interval 0.5 --probation 1000,5000 --baseline
