@@ -9,7 +9,7 @@
 #include "base/limits.h"
 #include "chain/pool.h"
 
-enum { CRAWL_PAGES = 6000, WAIT_MS = 60000, LOG_BYTES = 1 << 20 };
+enum { CRAWL_PAGES = 6000, WAIT_MS = 300000, LOG_BYTES = 1 << 20 };
 
 struct page {
     unsigned times, generation, record_generation;

@@ -13,7 +13,7 @@
 #else
 #define SANITIZED 0
 #endif
-enum { PAGES = 64, WAIT_MS = 60000 };
+enum { PAGES = 64, WAIT_MS = 300000 };
 
 struct got {
     unsigned times;

@@ -26,7 +26,7 @@
 #else
 #define SANITIZED 0
 #endif
-enum { PAGES_MAX = 40, WAIT_MS = 60000 };
+enum { PAGES_MAX = 40, WAIT_MS = 300000 };
 
 /* ---- the program ---- */
 

@@ -8,7 +8,7 @@
 
 #include "built.h"
 
-enum { WAIT_MS = 60000 };
+enum { WAIT_MS = 300000 };
 
 /* ---- the bundled pages through the bundled chain ---- */
 

@@ -24,7 +24,7 @@
 #else
 #define SANITIZED 0
 #endif
-enum { PAGES_MAX = 600, WAIT_MS = 60000 };
+enum { PAGES_MAX = 600, WAIT_MS = 300000 };
 
 /* ---- what came ---- */
 

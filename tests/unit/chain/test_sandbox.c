@@ -21,7 +21,7 @@
 #else
 #define SANITIZED 0
 #endif
-enum { WAIT_MS = 60000 };
+enum { WAIT_MS = 300000 };
 
 /* Builds with a sanitizer run outside: what is inside cannot be tested there. */
 #define NEEDS_SANDBOX()                                                                                      \

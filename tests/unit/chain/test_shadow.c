@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "chain/shadow.h"
 
-enum { WAIT_MS = 60000, PAGES = 40 };
+enum { WAIT_MS = 300000, PAGES = 40 };
 
 struct world {
     struct pool *pool;

@@ -25,8 +25,9 @@
 #include "control/address.h"
 #include "control/client.h"
 #include "control/control.h"
+#include "tests/unit/effort.h"
 
-enum { KEPT_MAX = 32, GUARD_MS = 60000 };
+enum { KEPT_MAX = 32, GUARD_MS = 600000, IDLE_MS = 2000 /* time for a request on a slow machine */ };
 
 struct host {
     char dir[PATH_MAX];
@@ -96,7 +97,7 @@ static void host_start(struct host *h, uint32_t idle_ms)
     struct err err = { 0 };
 
     host_init(h);
-    if (host_listen(h, idle_ms, &err) < 0)
+    if (host_listen(h, idle_ms ? idle_ms : GUARD_MS, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -430,7 +431,7 @@ static void test_half_open(void **state)
 {
     struct host h;
 
-    host_start(&h, 20);
+    host_start(&h, IDLE_MS);
     struct peer busy = peer_heard(&h, "{\"cmd\":\"later\"}\n"), silent = peer_open(&h), half = peer_open(&h);
     say(&h, &half, "{\"cmd\":");
     hear_end(&h, &silent, "TIMEOUT");
@@ -483,7 +484,7 @@ static void test_not_reading(void **state)
 {
     struct host h;
 
-    host_start(&h, 20);
+    host_start(&h, IDLE_MS);
     struct peer p = peer_heard(&h, "{\"cmd\":\"long\",\"bytes\":4000000}\n");
     struct pollfd gone = { p.fd, 0, 0 };
     while (poll(&gone, 1, 0) == 0) /* until POLLHUP: the host has closed it */
@@ -510,7 +511,7 @@ static void test_slow_reader(void **state)
     struct peer p = peer_heard(&h, "{\"cmd\":\"later\"}\n");
     memset(text, 'p', sizeof text - 1);
     text[sizeof text - 1] = 0;
-    for (int i = 0; i < 100000; i++)
+    for (unsigned i = 0; i < effort(100000); i++)
         control_progress(h.kept[0], text);
     control_answer(h.kept[0], json_pack("{s:s}", "mark", "done"));
     int lines = 0;
