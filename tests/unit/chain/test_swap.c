@@ -4,11 +4,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
 #include "chain/swap.h"
+#include "tests/unit/frontier/folder.h"
 
 static const char *const empty[] = { NULL };
 
@@ -229,28 +229,6 @@ static void check_pages(struct crawl *c, unsigned n, uint32_t generation, const 
 
 /* ---- files ---- */
 
-static char *folder_new(void)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *dir;
-
-    assert_true(asprintf(&dir, "%s/test-swap-XXXXXX", tmp && *tmp ? tmp : "/tmp") > 0);
-    assert_non_null(mkdtemp(dir));
-    return dir;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static void folder_free(char *dir)
-{
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(dir);
-}
-
 /* A stage's file of its own: another hash, the same code. */
 static char *another(const char *dir, const char *name, const char *of, const char *tail)
 {
@@ -309,7 +287,7 @@ static void a_change_is_not_made(void **state)
     free(a);
     free(b);
     free(stamp);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 /* ---- refusals ---- */
@@ -345,7 +323,7 @@ static void a_change_that_is_none_is_begun(void **state)
     free(major);
     free(command);
     free(stages);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 /* Each is refused by its workers, or on a golden page; the live chain goes on, and no number is left out. */
@@ -385,7 +363,7 @@ static void a_chain_that_cannot_work_goes_live(void **state)
     close_world(c);
     free(ctor);
     free(needy);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 static void a_chain_that_never_loads_is_waited_for(void **state)
@@ -515,7 +493,7 @@ static void a_chain_that_crashes_on_probation_stays(void **state)
     check_pages(c, 5, 4, "new");
     close_world(c);
     free(other);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 /* No file was brought: the chain itself is blocked. */
@@ -804,7 +782,7 @@ static void pages_of_a_dead_chain_are_lost(void **state)
         check_pages(c, 4, on_probation ? 1 : 3, "none");
         close_world(c);
         free(other);
-        folder_free(dir);
+        folder_remove(dir);
     }
 }
 
@@ -910,7 +888,7 @@ static void a_job_that_goes_on_forgets(void **state)
     close_world(c);
     free(state_path);
     free(other);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 /* It goes on with it, and does not watch it any more. */
@@ -929,7 +907,7 @@ static void a_job_stopped_on_probation_forgets(void **state)
     assert_true(is_settled(c));
     check_pages(c, 2, 3, "two");
     close_world(c);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 static void write_file(const char *path, const char *mode, const char *text)
@@ -966,7 +944,7 @@ static void a_damaged_state_stops_the_job(void **state)
         close_world(c);
     }
     free(path);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 /* A copy that is gone: the configuration is taken. */
@@ -984,7 +962,7 @@ static void a_lost_copy_stops_the_job(void **state)
     check_pages(c, 2, 3, "none");
     close_world(c);
     free(other);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 static void a_reload_does_not_read_again(void **state)
@@ -1011,7 +989,7 @@ static void a_reload_does_not_read_again(void **state)
     close_world(c);
     free(path);
     free(stage);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 /* ---- at large ---- */
@@ -1090,7 +1068,7 @@ static void pages_and_changes_get_mixed(void **state)
     close_world(c);
     for (int i = 0; i < CHANGES; i++)
         free(files[i]);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 static void a_draft_is_more_than_a_draft(void **state)
@@ -1119,7 +1097,7 @@ static void a_draft_is_more_than_a_draft(void **state)
     check_pages(c, 2, 2, "x");
     close_world(c);
     free(stamp);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 int main(void)

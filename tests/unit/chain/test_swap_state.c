@@ -1,34 +1,12 @@
 /* chain.json: what is written comes back, and nothing else is believed. */
 #include "built.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 
 #include "chain/edit.h"
 #include "chain/swap_own.h"
 #include "tests/unit/effort.h"
-
-static char *folder_new(void)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *dir;
-
-    assert_true(asprintf(&dir, "%s/test-state-XXXXXX", tmp && *tmp ? tmp : "/tmp") > 0);
-    assert_non_null(mkdtemp(dir));
-    return dir;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st, (void)type, (void)ftw;
-    return remove(path);
-}
-
-static void folder_free(char *dir)
-{
-    nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-    free(dir);
-}
+#include "tests/unit/frontier/folder.h"
 
 static struct swap_chain *chain_of(const char *dir, const char *value, uint32_t generation)
 {
@@ -119,7 +97,7 @@ static void what_is_written_does_not_come_back(void **state)
     assert_true(json_equal(k.history, back.history));
     swap_kept_release(&back);
     swap_kept_release(&k);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 static void chains_and_rows_grow_without_end(void **state)
@@ -142,7 +120,7 @@ static void chains_and_rows_grow_without_end(void **state)
         299);
     swap_chain_unref(&c);
     swap_kept_release(&k);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 static char *text_of(const char *path, size_t *ret_n)
@@ -202,7 +180,7 @@ static void a_damaged_state_is_believed(void **state)
     assert_int_equal(read_bytes(k.path, text, n), 0);
     free(text);
     swap_kept_release(&k);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 /* Values of another type, or out of their range, one at a time. */
@@ -261,7 +239,7 @@ static void a_value_out_of_range_is_believed(void **state)
         json_decref(root);
     }
     swap_kept_release(&k);
-    folder_free(dir);
+    folder_remove(dir);
 }
 
 int main(void)

@@ -21,7 +21,7 @@ static inline char *folder_new(void)
     const char *tmp = getenv("TMPDIR");
     char *path;
 
-    if (asprintf(&path, "%s/trommel-frontier-XXXXXX", tmp ? tmp : "/tmp") < 0 || !mkdtemp(path))
+    if (asprintf(&path, "%s/trommel-frontier-XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0 || !mkdtemp(path))
         abort();
     return path;
 }
