@@ -133,6 +133,7 @@ tests: all $(TESTBIN) $(BENCHES)
 units: $(UNITS)
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@tests/venv.sh $(BUILD) || [ $$? = 77 ]
 	@tests/run.sh --build $(BUILD) $(if $(DATA),--data $(DATA))
 
 # Everything again under AddressSanitizer and UndefinedBehaviorSanitizer: unit tests, fuzz corpora, and pages through

@@ -114,3 +114,16 @@ counters_add_up() {
 records_once() {
     claim_is "$1" "" "$(jq -r '.id, .url' "$work/records" | sort | uniq -d | head -5)"
 }
+
+# venv_or_skip NAME: sets $venv_python to a Python with the packages of tests/venv.txt; where it cannot be made, says so
+# and ends the script.
+venv_or_skip() {
+    local why
+    if why=$(tests/venv.sh --once "$build"); then
+        venv_python=$build/venv/bin/python
+    else
+        echo "ok - $1 # SKIP the Python packages are not there"
+        echo "# $why"
+        exit 0
+    fi
+}
