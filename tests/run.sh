@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # run.sh: every test; the last line is `N passed, N failed`.
 #
-#   tests/run.sh [--build DIR] [--data DIR] [--only PATTERN] [--quick]
+#   tests/run.sh [--build DIR] [--data DIR] [--only PATTERN] [--quick] [--jobs N]
 #
 # Unit tests (cmocka, TAP), fuzz corpora replayed, end-to-end scripts (one `ok - …` or `not ok - …` line a
 # claim), then the same units, corpora and pages under sanitizers and valgrind (not with --quick).  --data:
 # a page collection in WCXB's format (html/ID.html.gz, ground-truth/ID.json) for the tests that need one.
+# Side by side: N tests at a time (default: one a core), since many of them wait more than they work.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 3
-build=build data='' only='' quick=
+build=build data='' only='' quick='' jobs=$(nproc)
 while [ $# -gt 0 ]; do
     case $1 in
     --build) build=$2; shift 2 ;;
     --data) data=$2; shift 2 ;;
     --only) only=$2; shift 2 ;;
     --quick) quick=yes; shift ;;
+    --jobs) jobs=$2; shift 2 ;;
     *) echo "run.sh: $1: unknown option" >&2; exit 2 ;;
     esac
 done
@@ -27,16 +29,33 @@ passed=0 failed=0
 
 wanted() { [[ -z $only || $1 == *$only* ]]; }
 log_of() { echo "$logs/${1//\//_}.log"; }
-run() { timeout --kill-after=10 1200 "$@" </dev/null 2>&1; }
+# A job of the background ignores interrupts, and so would the programs that a test interrupts.
+run() { env --default-signal=INT,QUIT timeout --kill-after=10 1200 "$@" </dev/null 2>&1; }
+# shellcheck disable=SC2046 # a word each
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 
-# run_one NAME COMMAND...: runs it and counts.
+# run_one NAME COMMAND...: begins it as soon as one of the jobs is free.
+declare -A name_of=() began=()
 run_one() {
-    local name=$1 start=$SECONDS rc
+    local name=$1
     shift
     wanted "$name" || return 0
-    run "$@" >"$(log_of "$name")"
+    while [ ${#name_of[@]} -ge "$jobs" ]; do reap; done
+    run "$@" >"$(log_of "$name")" &
+    name_of[$!]=$name
+    began[$!]=$SECONDS
+}
+
+# reap: waits for one of those that run, and counts it.
+reap() {
+    local pid rc
+    wait -n -p pid
     rc=$?
-    count "$name" $rc $((SECONDS - start))
+    count "${name_of[$pid]}" $rc $((SECONDS - began[$pid]))
+    unset "name_of[$pid]"
+}
+reap_all() {
+    while [ ${#name_of[@]} -gt 0 ]; do reap; done
 }
 
 # count NAME STATUS SECONDS: counts the TAP lines of a log; an end without success is a failure of its own.
@@ -74,20 +93,14 @@ done
 for t in tests/e2e/[0-9]*; do
     run_one "e2e/$(basename "${t%.*}")" "$t"
 done
+reap_all
 if [ -z "$quick" ]; then
-    # side by side: each is mostly one process at a time
-    start=$SECONDS
-    names=() pids=()
+    jobs=2
     for tool in asan valgrind; do
-        wanted "sanitize/$tool" || continue
-        run tests/sanitize.sh $tool --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"} >"$(log_of "sanitize/$tool")" &
-        names+=("sanitize/$tool") pids+=("$!")
+        run_one "sanitize/$tool" tests/sanitize.sh $tool --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"}
     done
-    for i in "${!pids[@]}"; do
-        wait "${pids[$i]}"
-        count "${names[$i]}" $? $((SECONDS - start))
-    done
+    reap_all
 fi
 [ -n "$TROMMEL_DATA" ] || echo "(no page collection was given; DATA=DIR adds the tests that need one)"
 echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
