@@ -645,6 +645,23 @@ int run_parsed(struct run *r, const struct pool_page *in, const struct parse_out
     return page_finish(p, &links, ret);
 }
 
+/* An answer that is no page (404, 304 …) has a record that says so, whatever came with it. */
+static int status_refuses(const struct pool_page *in, struct arena *arena, struct parse_output *ret)
+{
+    unsigned status = in->head.status;
+    char *reason;
+
+    if (!status || (status >= 200 && status <= 299))
+        return 0;
+    reason = arena_alloc(arena, sizeof "http_65535", 1);
+    if (reason)
+        sprintf(reason, "http_%u", status);
+    *ret = (struct parse_output){
+        .kind = PARSE_NONE, .failed = 1, .content_type = in->content_type, .reason = reason ? reason : "http"
+    };
+    return 1;
+}
+
 int run_page(struct run *r, const struct pool_page *in, struct run_result *ret)
 {
     struct parse_input pi = {
@@ -660,6 +677,8 @@ int run_page(struct run *r, const struct pool_page *in, struct run_result *ret)
     r->page.page_ns = clock_mono_ns();
     r->page.page_cpu_ns = cpu_ns();
     crumb_at(r, CRUMB_PARSE, 0);
+    if (status_refuses(in, &r->arena, &out))
+        return run_parsed(r, in, &out, ret);
     rc = parse_page(r->parse, &pi, &r->arena, &out);
     if (rc)
         out = (struct parse_output){ .kind = PARSE_NONE,

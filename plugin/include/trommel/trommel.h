@@ -83,7 +83,7 @@ typedef struct trommel_options {
 /* One page.  Borrowed during trommel_submit: the library copies what it needs. */
 typedef struct trommel_input {
     uint32_t struct_size;
-    uint16_t status;          /* HTTP status; 0: 200 */
+    uint16_t status;          /* HTTP status; 0: 200; outside 200–299: no page, the record is `http_404` … */
     uint16_t rsv;
     trommel_str id;           /* printed as the record's id; empty: made from the URL or the body */
     trommel_str url;          /* empty: none; relative links then stay as they are written */

@@ -248,7 +248,8 @@ static void a_kept_option_stops_the_chain(void **state)
         struct chain_config config;
         struct err err = { 0 };
         int rc;
-        struct chain *c = optioned((const char *const[]){ rows[i].set, "taker.must=x", NULL }, &config, &rc, &err);
+        struct chain *c =
+            optioned((const char *const[]){ rows[i].set, "taker.must=x", NULL }, &config, &rc, &err);
         config.sets[0].soft = 1;
         rc = chain_options(c, &config, &err);
         assert_int_equal(rc, rows[i].rc);
@@ -316,7 +317,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void page_run(const char *html)
+static void answer_run(uint16_t status, const char *html)
 {
     struct err err = { 0 };
 
@@ -324,11 +325,16 @@ static void page_run(const char *html)
                              .content_type = { "text/html; charset=utf-8", 24 },
                              .headers = { "Server: x\r\nX-Two:  two words \r\n", 30 } };
     in.head.url = in.head.final_url = (trommel_str){ "http://t.test/dir/page", 22 };
-    in.head.status = 200;
+    in.head.status = status;
     in.head.fetched_ms = 1764000000000;
     assert_int_equal(run_page(&run, &in, &res), 0);
     if (record_check(res.record.p, res.record.n, &err))
         fail_msg("%s", err.text);
+}
+
+static void page_run(const char *html)
+{
+    answer_run(200, html);
 }
 
 static const char *json(void)
@@ -602,6 +608,19 @@ static void what_is_no_page_runs_the_chain(void **state)
     has_not("links");
 }
 
+static void an_answer_that_is_no_page_is_read_as_one(void **state)
+{
+    (void)state;
+    act = must_not_run;
+    answer_run(404, "<title>Not here</title><p>What you look for is <a href=\"/\">elsewhere</a>.");
+    assert_int_equal(res.outcome, OUTCOME_FAILED);
+    has("\"reason\":\"http_404\"");
+    has("\"content_type\":\"text/html; charset=utf-8\"");
+    has_not("links");
+    answer_run(304, "");
+    has("http_304");
+}
+
 /* ---- links ---- */
 
 static void links_are_collected_wrongly(void **state)
@@ -680,6 +699,7 @@ int main(void)
         ON_PAGE(a_verdict_has_no_effect),
         ON_PAGE(a_long_stage_is_not_told_to_stop),
         ON_PAGE(what_is_no_page_runs_the_chain),
+        ON_PAGE(an_answer_that_is_no_page_is_read_as_one),
         ON_PAGE(links_are_collected_wrongly),
         ON_PAGE(a_page_that_forbids_is_followed),
         ON_PAGE(links_have_no_bounds),
