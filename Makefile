@@ -121,7 +121,7 @@ $(BUILD)/test/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libpipeline.a
 $(BUILD)/test/plugin/%.so: $(BUILD)/tests/plugin/%.o
 	@mkdir -p $(@D)
 	$(CC) -shared -Wl,-z,now $(SAN) -o $@ $^ -lpthread
-$(BUILD)/test/server: $(BUILD)/tests/server.o
+$(BUILD)/test/server: $(BUILD)/tests/server.o $(BUILD)/tests/server_raw.o
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libuv zlib) -lm
 $(BUILD)/test/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o $(BUILD)/libpipeline.a

@@ -23,6 +23,8 @@
  * /t/gen?site=&page=&links=&pages=&bytes=&ms=   page number `page` of a site of `pages` pages, a tree in
  *                             which each links to `links` children, the first page and the one before
  *
+ * With --raw DIR whatever that folder has an answer for (server_raw.h) is answered so, robots.txt too.
+ *
  * robots.txt, by the host's address: 127.0.0.2 forbids /private/ and the site `forbidden`; 127.0.0.3
  * answers 500; 127.0.0.4 forbids all; 127.0.0.5 asks for a Crawl-delay of 1; 127.0.0.6 redirects to
  * 127.0.0.2; 127.0.0.7 hangs; 127.0.0.8 sends 600 KiB of comments; others: the folder's, or 404. */
@@ -38,12 +40,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 #include <zlib.h>
 
-enum { CONNS_MAX = 20000, HEAD_MAX = 16384, FILE_MAX = 64 << 20, CHUNK = 65536, FLAKY_MAX = 256, GATES_MAX = 16 };
+#include "server_raw.h"
+
+enum { CONNS_MAX = 20000, HEAD_MAX = 16384, CHUNK = 65536, FLAKY_MAX = 256, GATES_MAX = 16 };
 
 struct conn {
     uv_tcp_t tcp;
@@ -81,7 +84,7 @@ struct send {
 static uv_loop_t *loop;
 static uv_tcp_t listener;
 static uv_signal_t sig_term, sig_int;
-static const char *root, *log_path;
+static const char *root, *raw_dir, *log_path;
 static int log_fd = -1, any_address;
 static unsigned n_conns, next_id;
 static uint64_t base_ms;
@@ -505,22 +508,18 @@ static const char *type_of(const char *path)
     return "application/octet-stream";
 }
 
-/* Reads a regular file; NULL if there is none. */
-static char *slurp(const char *path, size_t *ret_n)
+/* An answer that lies in the folder of --raw; 0 if there is none for this target. */
+static int serve_raw(struct conn *c)
 {
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    char *data = NULL;
+    size_t n;
+    char *data = raw_dir ? raw_answer(raw_dir, c->path, c->query, &n) : NULL;
 
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= FILE_MAX) {
-        data = need(malloc((size_t)st.st_size + 1));
-        ssize_t n = read(fd, data, (size_t)st.st_size);
-        *ret_n = n > 0 ? (size_t)n : 0;
-    }
-    close(fd);
-    return data;
+    if (!data)
+        return 0;
+    c->status = raw_status(data, n);
+    c->close_after = raw_closes(data, n);
+    conn_send(c, data, c->is_head ? raw_head(data, n) : n);
+    return 1;
 }
 
 static void serve_file(struct conn *c)
@@ -536,10 +535,10 @@ static void serve_file(struct conn *c)
     }
     snprintf(path, sizeof path, "%s%s%s", root, c->path, tail);
     snprintf(gz, sizeof gz, "%s.gz", path);
-    char *data = want_gz ? slurp(gz, &n) : slurp(path, &n);
+    char *data = want_gz ? file_read(gz, &n) : file_read(path, &n);
     int coded = want_gz && data;
     if (!data) {
-        data = want_gz ? slurp(path, &n) : slurp(gz, &n);
+        data = want_gz ? file_read(path, &n) : file_read(gz, &n);
         coded = data && !want_gz;
     }
     if (data)
@@ -779,6 +778,8 @@ static void serve(struct conn *c)
         answer_text(c, 405, "Allow: GET, HEAD\r\n", "no\n");
         return;
     }
+    if (serve_raw(c))
+        return;
     if (!strcmp(c->path, "/robots.txt")) {
         robots(c);
         return;
@@ -953,7 +954,7 @@ static void on_signal(uv_signal_t *s, int signum)
 
 static int usage(void)
 {
-    fprintf(stderr, "usage: server [--root DIR] [--port N] [--any] [--log FILE] [--latency MS]\n");
+    fprintf(stderr, "usage: server [--root DIR] [--raw DIR] [--port N] [--any] [--log FILE] [--latency MS]\n");
     return 2;
 }
 
@@ -979,13 +980,14 @@ int main(int argc, char **argv)
 {
     static const struct option options[] = { { "root", 1, 0, 'r' }, { "port", 1, 0, 'p' },
                                              { "any", 0, 0, 'a' },  { "log", 1, 0, 'l' },
-                                             { "latency", 1, 0, 'm' }, { 0 } };
+                                             { "latency", 1, 0, 'm' }, { "raw", 1, 0, 'w' }, { 0 } };
     struct rlimit files;
     int port = 0, o;
 
     while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
         switch (o) {
         case 'r': root = optarg; break;
+        case 'w': raw_dir = optarg; break;
         case 'p': port = atoi(optarg); break;
         case 'a': any_address = 1; break;
         case 'l': log_path = optarg; break;
