@@ -8,11 +8,6 @@ REASONS = {200: "OK", 301: "Moved Permanently", 302: "Found", 303: "See Other", 
            403: "Forbidden", 404: "Not Found", 410: "Gone", 500: "Internal Server Error"}
 
 
-def raw_deflate(data):
-    c = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return c.compress(data) + c.flush()
-
-
 class Bits:
     def __init__(self):
         self.value = self.n = 0
@@ -49,10 +44,11 @@ def zstd_stored(data, step=4096):
     return out
 
 
-CODINGS = {"gzip": lambda data: gzip.compress(data, 9, mtime=0), "deflate": lambda data: zlib.compress(data, 9), "raw-deflate": raw_deflate,
+# deflate as RFC 9110 has it, with its zlib frame: without, which some servers send, wget2 1.99.1 crashes
+CODINGS = {"gzip": lambda data: gzip.compress(data, 9, mtime=0), "deflate": lambda data: zlib.compress(data, 9),
            "br": brotli_stored, "zstd": zstd_stored,
            "gzip-members": lambda data: gzip.compress(data[:1000], 9, mtime=0) + gzip.compress(data[1000:], 9, mtime=0)}
-CODING_NAMES = {"raw-deflate": "deflate", "gzip-members": "gzip"}
+CODING_NAMES = {"gzip-members": "gzip"}
 
 
 def chunks(data, sizes=(1, 700, 16, 2048, 5), extension="", trailer=""):
