@@ -1,7 +1,8 @@
 /* server_raw.h: answers that lie in a folder as the bytes to be sent (tests/site300/make.py makes one).
  *
- * DIR/site.tsv has a line for each: the target with its path decoded, a tab, the file with head and body, and what
- * nobody reads here.  It is read anew for each request: the folder may be made when the port is known. */
+ * DIR/site.tsv has a line for each: the target with its path decoded, a tab, the file with head and body, and
+ * what nobody reads here.  It is read anew for each request: the folder may be made when the port is known.
+ */
 #ifndef TROMMEL_TESTS_SERVER_RAW_H
 #define TROMMEL_TESTS_SERVER_RAW_H
 #include <stddef.h>

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""all_ways.py BUILD WORK PORT: one site crawled by every way in which Trommel is used, and their records held against each
+other (same_records.py says what equal is).  Prints a table and a claim for each way.
+
+A way is a function of the class Ways: it crawls and returns the records, as `trommel cat` or JSON lines have them.  If what
+it needs is not on this machine it raises Missing, which is a row of the table and a claim marked SKIP.  The decorator says
+what its crawler does not tell: kinds of URLs (site.tsv) or fields; and which kinds of URLs only it has records of.
+"""
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import traceback
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from same_records import Outcome, Site
+
+LIMIT_S = 240  # of one way, on a machine much slower than any
+WAYS = []
+
+
+class Missing(Exception):
+    pass
+
+
+def way(name, untold=(), extra=(), why=""):
+    """why: of what is not told, for the table."""
+    def note(function):
+        WAYS.append((name, function, untold, extra, why))
+        return function
+    return note
+
+
+def need(tool):
+    path = shutil.which(tool)
+    if not path:
+        raise Missing(f"{tool} is not there")
+    return path
+
+
+class Ways:
+    def __init__(self, build, work, port):
+        self.build, self.work, self.port = build, work, port
+        self.seed = f"http://127.0.0.1:{port}/"
+        self.trommel = f"{build}/trommel"
+
+    def run(self, *command, statuses=(0,), **more):
+        done = subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=LIMIT_S, cwd=self.work, check=False, **more)
+        if done.returncode not in statuses:
+            said = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
+            raise RuntimeError(f"{command[0]} ended with status {done.returncode}: {' / '.join(said)}")
+        return done.stdout
+
+    def cat(self, where):
+        return [json.loads(line) for line in self.run(self.trommel, "cat", where).splitlines()]
+
+    def crawl(self, name, *options):
+        """Status 1: the site has URLs without a page."""
+        self.run(self.trommel, "crawl", "--job", self.work / name, "--allow-private", "--delay", 0, "--no-progress", *options,
+                 self.seed, statuses=(1,))
+        return self.cat(self.work / name)
+
+    @way("trommel crawl")
+    def reference(self):
+        return self.crawl("reference", "--per-host", 8)
+
+    @way("trommel crawl, in another order")
+    def one_connection(self):
+        return self.crawl("slow", "--per-host", 1, "--workers", 1)
+
+
+def row(cells):
+    print("# " + "  ".join(text.ljust(width) for text, width in zip(cells, (34, 8, 6, 34, 40))).rstrip())
+
+
+def claim(good, text):
+    print(f"{'ok' if good else 'not ok'} - {text}", flush=True)
+    return good
+
+
+def try_way(ways, site, reference, entry):
+    """Runs one; its row; True if it is as it should be."""
+    name, function, untold, extra, why = entry
+    try:
+        records = function(ways)
+    except Missing as e:
+        row((name, "SKIP", "", "", str(e)))
+        return claim(True, f"{name}: equal records # SKIP {e}")
+    except Exception as e:  # whatever it was, the other ways are still to be tried
+        row((name, "-", "", "", ""))
+        traceback.print_exc(limit=-2)
+        return claim(False, f"{name}: {e}")
+    if not reference:
+        reference.update((record["url"], record) for record in records)
+    found = Outcome(site, reference, records, untold, extra)
+    told = ", ".join(f"{len(site.urls(kind))} {kind}s" for kind in untold) + (f" ({why})" if why else "")
+    row((name, str(found.n), str(found.equal), " ".join(f"{path}:{n}" for path, n in found.differing.most_common(4)), told))
+    for problem in found.problems:
+        print(f"#     {problem}")
+    return claim(not found.problems and found.equal == found.n, f"{name}: {found.n} records, field by field those of the first")
+
+
+def main():
+    build, work, port = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+    site = Site(work / "site", port)
+    n = len(site.what)
+    good = claim(n >= 300, f"the site has {n} URLs, {len(site.urls('page'))} of them pages")
+    only, reference = os.environ.get("TROMMEL_WAYS", ""), {}
+    row(("way", "records", "equal", "differing fields", "not told by this crawler"))
+    for entry in WAYS:
+        if not reference or only in entry[0]:
+            good &= try_way(Ways(build, work, port), site, reference, entry)
+    sys.exit(0 if good else 1)
+
+
+main()
