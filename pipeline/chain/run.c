@@ -633,7 +633,9 @@ int run_parsed(struct run *r, const struct pool_page *in, const struct parse_out
     page_begin(r, in);
     p->parsed = parsed;
     if (parsed->kind == PARSE_NONE) {
-        ret->outcome = parsed->failed ? OUTCOME_FAILED : OUTCOME_NO_CONTENT;
+        ret->outcome = in->head.status == 304 ? OUTCOME_UNCHANGED
+                       : parsed->failed       ? OUTCOME_FAILED
+                                              : OUTCOME_NO_CONTENT;
         set_text(&ret->reason, parsed->reason);
         return page_finish(p, &links, ret);
     }

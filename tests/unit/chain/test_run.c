@@ -618,7 +618,8 @@ static void an_answer_that_is_no_page_is_read_as_one(void **state)
     has("\"content_type\":\"text/html; charset=utf-8\"");
     has_not("links");
     answer_run(304, "");
-    has("http_304");
+    assert_int_equal(res.outcome, OUTCOME_UNCHANGED);
+    has("\"code\":\"unchanged\",\"reason\":\"http_304\"");
 }
 
 /* ---- links ---- */
