@@ -160,7 +160,7 @@ deps-lint:
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpipeline.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-.PHONY: bench bench-swap bench-quality benches
+.PHONY: bench bench-swap bench-embed bench-quality benches
 benches: all $(BENCHES) $(BUILD)/test/server
 bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
@@ -168,6 +168,9 @@ bench: deps
 bench-swap: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) tests
 	@bench/swap.sh $(BUILD)
+bench-embed: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) benches
+	@bench/embed.sh $(BUILD) $(DATA)
 bench-quality: all
 	@bench/quality.sh $(BUILD) $(DATA)
 
@@ -218,6 +221,7 @@ help:
 	@echo "make valgrind        unit tests and pages under valgrind (DATA=DIR SAMPLE=N)"
 	@echo "make bench           cost of each leg and of the whole way, as ratios to the parse alone (DATA=DIR)"
 	@echo "make bench-swap      a crawl whose chain is changed twice a second, against the same without changes"
+	@echo "make bench-embed     cost of each way of embedding, as ratios to the chain in one process (DATA=DIR PAGES=N)"
 	@echo "make bench-quality   scores of the extraction (DATA=DIR in WCXB's format)"
 	@echo "make install         into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it away"
 	@echo "make deps            installs the Debian packages that are needed; make deps-lint those of fmt and lint"

@@ -6,14 +6,9 @@
  * worker are counted, from the bytes in memory to the checked record.  In turn, in child processes of their own, ROUNDS
  * times; what is printed are medians, and CPU time, not wall time.  Both start and load the chain within what is
  * counted, so pages should be many: REPEATS runs over the files. */
-#include <malloc.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "bench/bench.h"
-#include "chain/chain.h"
-#include "chain/pool.h"
-#include "chain/run.h"
+#include "bench/chain_call.h"
 
 enum { ROUNDS_MOST = 25 };
 
@@ -23,58 +18,9 @@ struct plan {
     int repeats;
 };
 
-static void fail(const char *text)
-{
-    fprintf(stderr, "bench: %s\n", text);
-    _exit(3);
-}
-
-static void config_read(const struct plan *plan, struct chain_config *ret)
-{
-    struct err err = { 0 };
-
-    if ((plan->config ? chain_config_read(plan->config, ret, &err) : chain_config_default(ret, &err)) ||
-        chain_config_find(ret, NULL, &err))
-        fail(err.text);
-}
-
-static void page_of(const struct plan *plan, size_t i, struct pool_page *ret)
-{
-    const struct bench_page *page = &plan->pages.at[i % plan->pages.n];
-
-    *ret = (struct pool_page){ .head = { .status = 200, .fetched_ms = 1764000000000, .bytes = page->n },
-                               .content_type = { "text/html; charset=utf-8", 24 },
-                               .body = { page->data, page->n } };
-    memcpy(ret->head.id, &i, sizeof i);
-}
-
 static void in_process(const struct plan *plan)
 {
-    struct chain *chain = chain_new();
-    struct chain_config config = { 0 };
-    struct run_result res;
-    struct crumb crumb;
-    struct run run;
-    struct err err = { 0 };
-
-    mallopt(M_TRIM_THRESHOLD, 256 << 20);
-    mallopt(M_TOP_PAD, 16 << 20);
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    config_read(plan, &config);
-    if (!chain || chain_load(chain, &config, NULL, NULL, &err) || chain_options(chain, &config, &err) ||
-        chain_link(chain, &err) || chain_hash(chain, &err) || chain_configure(chain, &run_host, &err))
-        fail(err.text);
-    if (run_init(&run, chain, &crumb, LIMIT_PAGE_MS, LIMIT_STAGE_MS, 1))
-        fail("out of memory");
-    for (size_t i = 0; i < plan->pages.n * (size_t)plan->repeats; i++) {
-        struct pool_page page;
-        page_of(plan, i, &page);
-        if (run_page(&run, &page, &res) || !res.record.n)
-            fail("a page has no record");
-    }
-    run_release(&run);
-    chain_free(chain);
-    chain_config_release(&config);
+    bench_chain_call(&plan->pages, plan->config, plan->repeats);
 }
 
 static void on_result(void *arg, void *user, const struct pool_result *r)
@@ -90,22 +36,22 @@ static void in_worker(const struct plan *plan)
     struct err err = { 0 };
     struct pool *pool;
 
-    config_read(plan, &config);
+    bench_config(plan->config, &config);
     if (pool_open(&opt, &config, &pool, &err))
-        fail(err.text);
+        bench_fail(err.text);
     for (size_t i = 0; i < n; i++) {
         struct pool_page page;
-        page_of(plan, i, &page);
+        bench_pool_page(&plan->pages, i, &page);
         while (pool_submit(pool, &page, NULL))
             if (pool_dispatch(pool, -1, &err) < 0)
-                fail(err.text);
+                bench_fail(err.text);
     }
     while (pool_pending(pool))
         if (pool_dispatch(pool, -1, &err) < 0)
-            fail(err.text);
+            bench_fail(err.text);
     pool_close(pool);
     if (records != n)
-        fail("records are missing");
+        bench_fail("records are missing");
 }
 
 /* CPU seconds of one round in a child: its own and its worker's. */

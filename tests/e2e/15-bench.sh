@@ -9,4 +9,8 @@ for leg in fetch parse "chain: nothing" "chain: layout" "chain: layout, boilerpl
     claim_cmd "$leg: one JSON line with a ratio" sh -c "grep '^{' '$work/out' | jq -se --arg leg '$leg' 'any(.[]; .leg == \$leg and .ratio > 0)'"
     claim_cmd "$leg: a row of the table" grep -qF "$leg" <(grep -v '^{' "$work/out")
 done
+claim_cmd "the ways of embedding run" sh -c "ROUNDS=1 PAGES=6 bench/embed.sh '$build' >'$work/out' 2>'$work/err'"
+for way in "chain called in one process" libtrommel; do
+    claim_cmd "$way: one JSON line with a ratio" sh -c "grep '^{' '$work/out' | jq -se --arg way '$way' 'any(.[]; .leg == \$way and .pages == 7)'"
+done
 exit $bad

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# embed.sh BUILD [DATA]: CPU per page through each way of embedding, as a ratio to the chain called in one process over
+# the same pages (embed.py says what is counted).
+#
+# ROUNDS (5), PAGES (0: all of DATA/html).  Without DATA the pages are the bundled site's, too few for figures that mean
+# something.  A way whose tool or package is missing is said and left out.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+build=$(realpath "${1:?BUILD}") data=${2:-} rounds=${ROUNDS:-5} most=${PAGES:-0}
+work=$(mktemp -d "${TMPDIR:-/tmp}/trommel-embed.XXXXXX")
+chmod 755 "$work"
+trap 'rm -rf "$work"; [ -z "${server:-}" ] || kill "$server" 2>/dev/null || true' EXIT
+export TROMMEL_WORKER="$build/trommel-worker" TROMMEL_STAGE_DIR="$build/stage" TROMMEL_SINK_DIR="$build/sink"
+
+mkdir "$work/site"
+n=0
+while read -r page; do
+    [ "$most" = 0 ] || [ $n -lt "$most" ] || break
+    n=$((n + 1))
+    gzip -dcf "$page" >"$work/site/$n.html"
+done < <(if [ -n "$data" ]; then find "$data/html" -name '*.html.gz' | sort; else find tests/site -name '*.html' | sort; fi)
+{
+    echo '<!DOCTYPE html><html lang="en"><title>Pages</title><ul>'
+    for ((i = 1; i <= n; i++)); do echo "<li><a href=\"/$i.html\">page</a></li>"; done
+} >"$work/site/index.html"
+mkfifo "$work/fifo"
+"$build/test/server" --root "$work/site" >"$work/fifo" &
+server=$!
+read -r _ address port <"$work/fifo"
+pages=("$work/site/index.html")
+for ((i = 1; i <= n; i++)); do pages+=("$work/site/$i.html"); done
+
+# way NAME LIMIT COMMAND TWIN
+way() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$work/ways"; }
+left_out() { echo "bench: $1 is left out: $2" >&2; }
+
+program=$build/bench/embed_pages
+way "chain called in one process" - "$program chain ${pages[*]}" "$program read ${pages[*]}"
+way "libtrommel" 1.10 "$program library ${pages[*]}" "$program read ${pages[*]}"
+python3 bench/embed.py "$work" "$rounds" "$((n + 1))"

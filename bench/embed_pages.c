@@ -1,0 +1,68 @@
+/* embed_pages: one round over the pages for embed.sh, which measures it from outside.
+ *
+ *     embed_pages read FILE...     reads the pages, and nothing else: what the other two cost before a page
+ * is run embed_pages chain FILE...    calls the default chain in this process embed_pages library FILE...
+ * hands them to libtrommel with one worker and waits for the records
+ */
+#include <trommel/trommel.h>
+
+#include "bench/chain_call.h"
+
+static void on_record(void *arg, void *user, const trommel_result *r)
+{
+    *(size_t *)arg += r->record.n > 0;
+}
+
+static void library_submit(trommel *t, const struct bench_page *page, size_t i, trommel_error *err)
+{
+    char url[64];
+    int rc, n = snprintf(url, sizeof url, "http://127.0.0.1/%zu.html", i);
+    trommel_input in = {
+        .struct_size = sizeof in,
+        .url = { url, (size_t)n },
+        .content_type = { "text/html; charset=utf-8", 24 },
+        .body = { page->data, page->n },
+    };
+
+    while ((rc = trommel_submit(t, &in, NULL, err)) == TROMMEL_FULL)
+        if (trommel_dispatch(t, -1, err) < 0)
+            bench_fail(err->text);
+    if (rc < 0)
+        bench_fail(err->text);
+}
+
+static void library_call(const struct bench_pages *pages)
+{
+    size_t records = 0;
+    trommel_error err = { .struct_size = sizeof err };
+    trommel_options opt = {
+        .struct_size = sizeof opt, .workers = 1, .on_record = on_record, .arg = &records
+    };
+    trommel *t;
+
+    if (trommel_open(&opt, &t, &err) < 0)
+        bench_fail(err.text);
+    for (size_t i = 0; i < pages->n; i++)
+        library_submit(t, &pages->at[i], i, &err);
+    if (trommel_flush(t, -1, &err) < 0)
+        bench_fail(err.text);
+    trommel_close(t);
+    if (records != pages->n)
+        bench_fail("records are missing");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fprintf(stderr, "usage: embed_pages read|chain|library FILE...\n");
+        return 2;
+    }
+    struct bench_pages pages = bench_read_all(argv + 2, argc - 2);
+    if (!strcmp(argv[1], "chain"))
+        bench_chain_call(&pages, NULL, 1);
+    else if (!strcmp(argv[1], "library"))
+        library_call(&pages);
+    else if (strcmp(argv[1], "read"))
+        return 2;
+    return 0;
+}
