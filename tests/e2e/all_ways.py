@@ -15,7 +15,7 @@ import sys
 import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from same_records import Outcome, Site
+from same_records import Outcome, Site, misread
 
 LIMIT_S = 240  # of one way, on a machine much slower than any
 WAYS = []
@@ -63,7 +63,6 @@ class Ways:
                  self.seed, statuses=(1,))
         return self.cat(self.work / name)
 
-    @way("trommel crawl")
     def reference(self):
         return self.crawl("reference", "--per-host", 8)
 
@@ -81,11 +80,21 @@ def claim(good, text):
     return good
 
 
+def judge(entry, records, site, reference):
+    """The row of a way that ran; True if its records are as they should be."""
+    name, _, untold, extra, why = entry
+    found = Outcome(site, reference, records, untold, extra)
+    told = ", ".join(f"{len(site.urls(kind))} {kind}s" for kind in untold) + (f" ({why})" if why else "")
+    row((name, str(found.n), str(found.equal), " ".join(f"{path}:{n}" for path, n in found.differing.most_common(4)), told))
+    for problem in found.problems:
+        print(f"#     {problem}")
+    return claim(not found.problems and found.equal == found.n, f"{name}: {found.n} records, field by field those of the crawl")
+
+
 def try_way(ways, site, reference, entry):
-    """Runs one; its row; True if it is as it should be."""
-    name, function, untold, extra, why = entry
+    name = entry[0]
     try:
-        records = function(ways)
+        records = entry[1](ways)
     except Missing as e:
         row((name, "SKIP", "", "", str(e)))
         return claim(True, f"{name}: equal records # SKIP {e}")
@@ -93,26 +102,24 @@ def try_way(ways, site, reference, entry):
         row((name, "-", "", "", ""))
         traceback.print_exc(limit=-2)
         return claim(False, f"{name}: {e}")
-    if not reference:
-        reference.update((record["url"], record) for record in records)
-    found = Outcome(site, reference, records, untold, extra)
-    told = ", ".join(f"{len(site.urls(kind))} {kind}s" for kind in untold) + (f" ({why})" if why else "")
-    row((name, str(found.n), str(found.equal), " ".join(f"{path}:{n}" for path, n in found.differing.most_common(4)), told))
-    for problem in found.problems:
-        print(f"#     {problem}")
-    return claim(not found.problems and found.equal == found.n, f"{name}: {found.n} records, field by field those of the first")
+    return judge(entry, records, site, reference)
 
 
 def main():
     build, work, port = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
-    site = Site(work / "site", port)
+    site, ways = Site(work / "site", port), Ways(build, work, port)
     n = len(site.what)
     good = claim(n >= 300, f"the site has {n} URLs, {len(site.urls('page'))} of them pages")
-    only, reference = os.environ.get("TROMMEL_WAYS", ""), {}
+    records = ways.reference()
+    reference = {record["url"]: record for record in records}
+    wrong = misread(site, reference)
+    good &= claim(not wrong, f"trommel crawl reads every status, content coding and encoding of it {wrong[:3] or ''}".rstrip())
     row(("way", "records", "equal", "differing fields", "not told by this crawler"))
+    good &= judge(("trommel crawl", None, (), (), ""), records, site, reference)
+    only = os.environ.get("TROMMEL_WAYS", "")
     for entry in WAYS:
-        if not reference or only in entry[0]:
-            good &= try_way(Ways(build, work, port), site, reference, entry)
+        if only in entry[0]:
+            good &= try_way(ways, site, reference, entry)
     sys.exit(0 if good else 1)
 
 
