@@ -31,4 +31,7 @@ static inline int64_t clock_wall_ms(void)
 unsigned clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
 /* Reads back what it makes, and nothing else: 0 or ERR_INVALID. */
 int clock_rfc3339_read(const char *p, size_t n, int64_t *ret_wall_ms);
+/* Any date and time of RFC 3339 (`T` or a space, any fraction, Z or an offset), as others write them; the years 1
+ * to 9999.  0 or ERR_INVALID. */
+int clock_rfc3339_parse(const char *p, size_t n, int64_t *ret_wall_ms);
 #endif
