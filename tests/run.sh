@@ -64,10 +64,10 @@ count() {
     log=$(log_of "$name")
     good=$(grep -cE '^ok( |$)' "$log")
     bad=$(grep -cE '^not ok( |$)' "$log")
-    if [ $rc -ne 0 ] && [ "$bad" = 0 ]; then
+    if [ "$rc" -ne 0 ] && [ "$bad" = 0 ]; then
         bad=1
         echo "not ok - ended with status $rc" >>"$log"
-    elif [ $rc -eq 0 ] && [ $((good + bad)) = 0 ]; then
+    elif [ "$rc" -eq 0 ] && [ $((good + bad)) = 0 ]; then
         bad=1
         echo "not ok - made no claim" >>"$log"
     fi
