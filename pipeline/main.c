@@ -7,8 +7,9 @@
 #include "base/log.h"
 #include "command/command.h"
 
-static const struct command *const commands[] = { &command_crawl, &command_ctl, &command_extract,
-                                                  &command_replay, &command_cat, &command_stage };
+static const struct command *const commands[] = { &command_crawl,  &command_ctl, &command_extract,
+                                                  &command_replay, &command_cat, &command_diff,
+                                                  &command_stage };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void help(FILE *f)
@@ -17,8 +18,9 @@ static void help(FILE *f)
                "Crawls, extracts and delivers web pages as msgpack records.\n\n");
     for (int i = 0; i < COMMANDS; i++)
         fprintf(f, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(f, "\n`trommel COMMAND --help` tells more.  Exit status: 0 all done, 1 some pages failed (they are\n"
-               "listed), 2 wrong usage or configuration, 3 could not run.\n");
+    fprintf(f,
+            "\n`trommel COMMAND --help` tells more.  Exit status: 0 all done, 1 some pages failed (they are\n"
+            "listed), 2 wrong usage or configuration, 3 could not run.\n");
 }
 
 static const struct command *command_find(const char *name)

@@ -67,3 +67,15 @@ size_t utf8_bad(const unsigned char *p, size_t n)
 
     return sequence(p, n, &whole);
 }
+
+size_t utf8_read(const unsigned char *p, size_t n, uint32_t *ret)
+{
+    static const unsigned char bits[5] = { 0, 0x7f, 0x1f, 0x0f, 0x07 }; /* of the lead, by length */
+    int whole;
+    size_t len = sequence(p, n, &whole);
+
+    *ret = whole ? p[0] & bits[len] : 0xfffd;
+    for (size_t i = 1; whole && i < len; i++)
+        *ret = *ret << 6 | (p[i] & 0x3f);
+    return len;
+}

@@ -1,4 +1,4 @@
-/* utf8: is it valid (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)? */
+/* utf8: is it valid (RFC 3629: no surrogates, no overlong forms, at most U+10FFFF)?  And its characters. */
 #ifndef TROMMEL_BASE_UTF8_H
 #define TROMMEL_BASE_UTF8_H
 #include <stddef.h>
@@ -10,6 +10,8 @@ size_t utf8_valid_prefix(const unsigned char *p, size_t n);
 /* Bytes at p (which do not begin a valid sequence, n > 0) that become one U+FFFD: the longest beginning of
  * a sequence that could have been valid, at least 1 (Unicode 3.9, "maximal subpart"). */
 size_t utf8_bad(const unsigned char *p, size_t n);
+/* The character at p (n > 0), U+FFFD for what is not valid; gives its bytes. */
+size_t utf8_read(const unsigned char *p, size_t n, uint32_t *ret);
 
 /* Length of the run of ASCII that p begins with. */
 static inline size_t utf8_ascii(const unsigned char *p, size_t n)

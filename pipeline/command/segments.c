@@ -72,6 +72,11 @@ const char *segments_path(const struct segments *s)
     return s->path ? s->path : s->dir;
 }
 
+int segments_is_zstd(const struct segments *s)
+{
+    return s->reader && segment_is_zstd(s->reader);
+}
+
 static void one_close(struct segments *s)
 {
     segment_free(s->reader);

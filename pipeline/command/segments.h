@@ -15,6 +15,8 @@ size_t segments_count(const struct segments *s);
 enum segment_event segments_next(struct segments *s, struct segment_item *ret);
 /* The file that the last event is of. */
 const char *segments_path(const struct segments *s);
+/* Is it compressed?  Its places are then not those of its records. */
+int segments_is_zstd(const struct segments *s);
 void segments_close(struct segments *s); /* NULL-safe */
 
 /* Is this the name of a segment that is being written? */
