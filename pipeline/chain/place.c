@@ -105,6 +105,15 @@ static int place_find(const char *given, const char *env, const char *name, int 
     return *ret ? 0 : ERR_ABSENT;
 }
 
+char *place_beside(const char *name)
+{
+    struct buf looked = BUF_INIT(64 * 1024);
+    char *path = place_search(name, 1, &looked);
+
+    buf_release(&looked);
+    return path;
+}
+
 int place_worker(const char *given, char **ret, struct err *err)
 {
     return place_find(given, "TROMMEL_WORKER", "trommel-worker", 0, ret, err);

@@ -3,63 +3,26 @@
  * A record is in one of two lists: `queue` (to be put, in order) or `given` (with the sink).  What the sink
  * acknowledges, from inside whatever call, goes to `acked` first and is told to the owner only when that call
  * has returned, so the owner may put more from its callback.  Calls into the sink come from timers and the
- * descriptor only, never from deliver_put: the owner is never called back from inside its own call.
+ * descriptor only (loop.c, or deliver_turn), never from deliver_put: the owner is never called back from
+ * inside its own call.
  *
  * Trouble (an error of put, or TROMMEL_ACK_AGAIN) starts a wait of 100 ms that doubles to 5 s; it ends with
  * the first record that is acknowledged as safe. */
 #include "deliver/deliver.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "deliver/load.h"
+#include "deliver/inner.h"
 
-#define BATCH 64
+#define BATCH            64
 #define BACKOFF_FIRST_MS 100
-#define BACKOFF_LAST_MS 5000
-#define FULL_MS 20 /* the sink took nothing and said nothing: ask again */
-#define TROUBLE_BYTES 700
-
-struct entry {
-    struct entry *prev, *next;       /* in its list */
-    struct entry *bucket;            /* next of the same hash */
-    uint8_t id[RECORD_ID_BYTES];
-    enum { QUEUED, GIVEN, ACKED } state;
-    int how;
-    unsigned char *data;
-    size_t n;
-    char *key, *message;
-    size_t key_n;
-    void *user;
-};
-
-struct list {
-    struct entry *first, *last;
-    size_t n;
-};
-
-struct deliver {
-    uv_loop_t *loop;
-    struct deliver_options opt;
-    struct sink sink;
-    void *self;
-    struct list queue, given, acked, again;
-    struct entry **buckets;
-    size_t n_buckets, n_entries;
-    int calling;        /* inside a call of the sink */
-    int closing;
-    char fail[TROUBLE_BYTES];    /* what fail() said last */
-    char trouble[TROUBLE_BYTES]; /* "" when all is well */
-    unsigned backoff_ms;
-    uv_timer_t pump, tick;
-    uv_poll_t watch;
-    int watching, handles;
-    void (*done_fn)(void *arg);
-    void *done_arg;
-};
+#define BACKOFF_LAST_MS  5000
+#define FULL_MS          20 /* the sink took nothing and said nothing: ask again */
 
 /* ---- lists and the table of ids ----------------------------------------------------------------- */
 
@@ -240,12 +203,13 @@ static const trommel_sink_host host = {
 
 /* ---- putting and settling ----------------------------------------------------------------------- */
 
-static void on_pump(uv_timer_t *t);
-
 static void pump_in(struct deliver *d, unsigned ms)
 {
-    if (!d->closing)
-        uv_timer_start(&d->pump, on_pump, ms, 0);
+    if (d->closing)
+        return;
+    d->pump_ms = clock_mono_ms() + ms;
+    if (d->drive)
+        d->drive->pump_in(d, ms);
 }
 
 /* The sink says of one record how it went. */
@@ -344,11 +308,11 @@ static uint32_t pump_once(struct deliver *d)
     return took > 0 && (uint32_t)took == n ? n : 0;
 }
 
-static void on_pump(uv_timer_t *t)
+void deliver_pump(struct deliver *d)
 {
-    struct deliver *d = t->data;
     int again = 1;
 
+    d->pump_ms = 0;
     /* In trouble one batch is tried; what becomes of it decides.  Else all, bounded a turn of the loop. */
     for (int turn = 0; again && turn < 16 && d->queue.n && !d->closing; turn++) {
         again = pump_once(d) > 0;
@@ -359,7 +323,7 @@ static void on_pump(uv_timer_t *t)
         pump_in(d, 0);
 }
 
-static void sink_poll(struct deliver *d)
+void deliver_poll(struct deliver *d)
 {
     if (d->closing || !d->sink.table->poll)
         return;
@@ -367,16 +331,6 @@ static void sink_poll(struct deliver *d)
     d->sink.table->poll(d->self);
     d->calling = 0;
     settle(d);
-}
-
-static void on_tick(uv_timer_t *t)
-{
-    sink_poll(t->data);
-}
-
-static void on_watch(uv_poll_t *p, int status, int events)
-{
-    sink_poll(p->data);
 }
 
 /* ---- the life of it ----------------------------------------------------------------------------- */
@@ -402,25 +356,14 @@ static int sink_open(struct deliver *d, struct err *err)
     return err_set(err, ERR_IO, "%s: the sink cannot be opened, and does not say why", d->sink.name);
 }
 
-static void handles_open(struct deliver *d)
+static void tick_plan(struct deliver *d)
 {
     const trommel_sink *t = d->sink.table;
-    int fd = t->fd ? t->fd(d->self) : -1;
 
-    uv_timer_init(d->loop, &d->pump);
-    uv_timer_init(d->loop, &d->tick);
-    d->pump.data = d->tick.data = d->watch.data = d;
-    d->handles = 2;
-    if (fd >= 0 && uv_poll_init(d->loop, &d->watch, fd) == 0) {
-        d->watching = 1;
-        d->handles = 3;
-        uv_poll_start(&d->watch, UV_READABLE, on_watch);
-    }
-    if (t->poll && t->poll_ms)
-        uv_timer_start(&d->tick, on_tick, t->poll_ms, t->poll_ms);
+    d->tick_ms = t->poll && t->poll_ms ? clock_mono_ms() + t->poll_ms : 0;
 }
 
-int deliver_open(uv_loop_t *loop, const struct deliver_options *opt, struct deliver **ret, struct err *err)
+int deliver_open_alone(const struct deliver_options *opt, struct deliver **ret, struct err *err)
 {
     struct deliver *d = calloc(1, sizeof *d);
     int rc;
@@ -430,7 +373,6 @@ int deliver_open(uv_loop_t *loop, const struct deliver_options *opt, struct deli
         free(d);
         return err_set(err, ERR_NOMEM, "%s: out of memory", opt->sink);
     }
-    d->loop = loop;
     d->opt = *opt;
     rc = sink_load(opt->sink, opt->sink_dir, &d->sink, err);
     if (rc == 0)
@@ -439,7 +381,8 @@ int deliver_open(uv_loop_t *loop, const struct deliver_options *opt, struct deli
         deliver_free(d);
         return rc;
     }
-    handles_open(d);
+    d->fd = d->sink.table->fd ? d->sink.table->fd(d->self) : -1;
+    tick_plan(d);
     *ret = d;
     return 0;
 }
@@ -469,7 +412,7 @@ int deliver_put(struct deliver *d, const uint8_t id[RECORD_ID_BYTES], struct buf
     *b = e;
     d->n_entries++;
     list_push(&d->queue, e);
-    if (!uv_is_active((uv_handle_t *)&d->pump) && (!d->trouble[0] || !d->given.n))
+    if (!d->pump_ms && (!d->trouble[0] || !d->given.n))
         pump_in(d, d->backoff_ms);
     return 0;
 }
@@ -495,7 +438,7 @@ void deliver_flush(struct deliver *d)
     if (d->closing || d->calling)
         return;
     if (d->queue.n && !d->trouble[0])
-        on_pump(&d->pump);
+        deliver_pump(d);
     if (!d->sink.table->flush)
         return;
     d->fail[0] = '\0';
@@ -507,19 +450,6 @@ void deliver_flush(struct deliver *d)
         pump_in(d, d->backoff_ms);
     }
     settle(d);
-}
-
-static void on_closed(uv_handle_t *h)
-{
-    struct deliver *d = h->data;
-
-    if (--d->handles)
-        return;
-    void (*done_fn)(void *) = d->done_fn;
-    void *arg = d->done_arg;
-    deliver_free(d);
-    if (done_fn)
-        done_fn(arg);
 }
 
 static void forget(struct list *l)
@@ -534,18 +464,60 @@ static void forget(struct list *l)
 void deliver_close(struct deliver *d, uint32_t grace_ms, void (*done_fn)(void *arg), void *arg)
 {
     if (grace_ms && d->queue.n && !d->trouble[0])
-        on_pump(&d->pump);
+        deliver_pump(d);
     d->closing = 1;
     d->done_fn = done_fn;
     d->done_arg = arg;
-    if (d->watching) /* before the sink closes its descriptor */
-        uv_close((uv_handle_t *)&d->watch, on_closed);
+    if (d->drive)
+        d->drive->unwatch(d);
     d->calling = 1;
     d->sink.table->close(d->self, grace_ms);
     d->calling = 0;
     settle(d);
     forget(&d->queue);
     forget(&d->given);
-    uv_close((uv_handle_t *)&d->pump, on_closed);
-    uv_close((uv_handle_t *)&d->tick, on_closed);
+    if (d->drive)
+        d->drive->close(d);
+    else
+        deliver_end(d);
+}
+
+void deliver_end(struct deliver *d)
+{
+    void (*done_fn)(void *) = d->done_fn;
+    void *arg = d->done_arg;
+
+    deliver_free(d);
+    if (done_fn)
+        done_fn(arg);
+}
+
+/* ---- without a loop ----------------------------------------------------------------------------- */
+
+int deliver_fd(const struct deliver *d)
+{
+    return d->fd;
+}
+
+int deliver_wait_ms(const struct deliver *d)
+{
+    uint64_t now = clock_mono_ms(), at = d->pump_ms;
+
+    if (d->tick_ms && (!at || d->tick_ms < at) && d->n_entries)
+        at = d->tick_ms;
+    return !at ? -1 : at > now ? (int)(at - now) : 0;
+}
+
+void deliver_turn(struct deliver *d)
+{
+    struct pollfd p = { .fd = d->fd, .events = POLLIN };
+    uint64_t now = clock_mono_ms();
+    int ticks = d->tick_ms && now >= d->tick_ms;
+
+    if (d->pump_ms && now >= d->pump_ms)
+        deliver_pump(d);
+    if (ticks || (d->fd >= 0 && poll(&p, 1, 0) > 0))
+        deliver_poll(d);
+    if (ticks)
+        tick_plan(d);
 }

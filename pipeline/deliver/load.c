@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "chain/chain.h"
+#include "chain/place.h"
 
 #define SINKS_MAX 256
 #define OPTS_MAX 256
@@ -88,8 +89,7 @@ static int is_folder(const char *path)
 /* The folder of the sinks that came with the program; ret is PATH_MAX. */
 static void dir_find(const char *given, char *ret)
 {
-    static const char *const beside[] = { "/sink", "/../sink", "/../lib/trommel/sink" };
-    char exe[PATH_MAX];
+    char exe[PATH_MAX], *beside;
     ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
     const char *env = getenv("TROMMEL_SINK_DIR");
 
@@ -97,14 +97,15 @@ static void dir_find(const char *given, char *ret)
         snprintf(ret, PATH_MAX, "%s", given ? given : env);
         return;
     }
-    exe[n > 0 ? n : 0] = '\0';
-    char *dir = dirname(exe);
-    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
-        snprintf(ret, PATH_MAX, "%.4000s%s", dir, beside[i]);
-        if (is_folder(ret))
-            return;
+    if ((beside = place_beside("sink"))) {
+        snprintf(ret, PATH_MAX, "%s", beside);
+        free(beside);
+        return;
     }
-    snprintf(ret, PATH_MAX, "%s/lib/trommel/sink", TROMMEL_PREFIX);
+    exe[n > 0 ? n : 0] = '\0';
+    snprintf(ret, PATH_MAX, "%.4000s/../sink", dirname(exe)); /* of a program in a folder of the build's */
+    if (!is_folder(ret))
+        snprintf(ret, PATH_MAX, "%s/lib/trommel/sink", TROMMEL_PREFIX);
 }
 
 static int by_name(const void *a, const void *b)
