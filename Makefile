@@ -32,9 +32,9 @@ SRC      := $(filter-out $(MAINS),$(sort $(wildcard pipeline/*.c pipeline/*/*.c)
 KIT      := $(wildcard plugin/include/trommel/*.h plugin/sdk/*.h plugin/sdk/template/*/*)
 OBJ      := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/pipeline/command/kit_files.o
 MAINOBJ  := $(MAINS:%.c=$(BUILD)/%.o)
-# The library is the host's side of the chain and what it stands on.
-LIBDIRS  := pipeline/base pipeline/parse pipeline/record pipeline/chain pipeline/index pipeline/library
-LIBOBJ   := $(filter $(addprefix $(BUILD)/,$(addsuffix /%,$(LIBDIRS))),$(OBJ))
+# The library is the host's side of the chain and what it stands on; a sink's records it moves without a libuv loop.
+LIBDIRS  := pipeline/base pipeline/parse pipeline/record pipeline/chain pipeline/index pipeline/deliver pipeline/library
+LIBOBJ   := $(filter-out $(BUILD)/pipeline/deliver/loop.o,$(filter $(addprefix $(BUILD)/,$(addsuffix /%,$(LIBDIRS))),$(OBJ)))
 
 STAGES   := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard plugin/stage/*/*.c)))))
 STAGESO  := $(STAGES:%=$(BUILD)/stage/%.so)
@@ -118,6 +118,10 @@ $(BUILD)/example/%.so: $(BUILD)/plugin/example/%.o
 $(BUILD)/test/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libpipeline.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $($(patsubst stage_%,%,$(firstword $(subst /, ,$*)))_LIBS) $(LIBS) -lcmocka
+# Those of the library are made of it alone.
+$(BUILD)/test/unit/library/%: $(BUILD)/tests/unit/library/%.o $(LIBOBJ)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 $(BUILD)/test/plugin/%.so: $(BUILD)/tests/plugin/%.o
 	@mkdir -p $(@D)
 	$(CC) -shared -Wl,-z,now $(SAN) -o $@ $^ -lpthread

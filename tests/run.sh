@@ -96,7 +96,7 @@ done
 reap_all
 if [ -z "$quick" ]; then
     jobs=2
-    for tool in asan valgrind; do
+    for tool in tsan asan valgrind; do
         run_one "sanitize/$tool" tests/sanitize.sh $tool --jobs "$(nproc)" ${TROMMEL_DATA:+--data "$TROMMEL_DATA"}
     done
     reap_all

@@ -24,7 +24,9 @@
     X(13, CORRUPT, "the stored bytes are damaged")                              \
     X(14, USAGE, "wrong usage or configuration")                                \
     X(15, CLOSED, "closed")                                                     \
-    X(16, EXISTS, "exists already")
+    X(16, EXISTS, "exists already")                                            \
+    X(17, BUSY, "another thread is in it")                                      \
+    X(18, FORKED, "this process is a child of the one that opened it")
 
 enum {
 #define X(n, name, text) ERR_##name = -(n),

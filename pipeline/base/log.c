@@ -9,6 +9,7 @@ static const char *log_prefix = "trommel";
 static int log_at = LOG_INFO;
 static void (*sink_fn)(void *, int, const char *);
 static void *sink_arg;
+static _Thread_local struct log_target thread_to;
 static void (*above_fn)(void *);
 static void *above_arg;
 
@@ -29,6 +30,14 @@ void log_to(void (*fn)(void *arg, int level, const char *line), void *arg)
     sink_arg = arg;
 }
 
+struct log_target log_thread_to(struct log_target to)
+{
+    struct log_target was = thread_to;
+
+    thread_to = to;
+    return was;
+}
+
 void log_above(void (*fn)(void *arg), void *arg)
 {
     above_fn = fn;
@@ -41,14 +50,15 @@ void log_line(int level, const char *fmt, ...)
     char line[2048];
     va_list ap;
 
+    struct log_target to = thread_to.fn ? thread_to : (struct log_target){ sink_fn, sink_arg };
     if (level > log_at)
         return;
-    int head = sink_fn ? 0 : snprintf(line, sizeof line, "%s: %s", log_prefix, names[level]);
+    int head = to.fn ? 0 : snprintf(line, sizeof line, "%s: %s", log_prefix, names[level]);
     va_start(ap, fmt);
     vsnprintf(line + head, sizeof line - (size_t)head - 1, fmt, ap);
     va_end(ap);
-    if (sink_fn) {
-        sink_fn(sink_arg, level, line);
+    if (to.fn) {
+        to.fn(to.arg, level, line);
         return;
     }
     size_t n = 0;

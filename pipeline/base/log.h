@@ -11,6 +11,13 @@ void log_init(const char *prefix, int level); /* prefix: "trommel"; borrowed for
 int log_level(void);
 /* Where lines go when not to stderr; NULL is stderr again.  fn gets the line without its end. */
 void log_to(void (*fn)(void *arg, int level, const char *line), void *arg);
+/* The same for this thread alone, and before the other; returns what was.  So a library keeps what it has to say
+ * from its host's stderr. */
+struct log_target {
+    void (*fn)(void *arg, int level, const char *line); /* NULL: as in every thread */
+    void *arg;
+};
+struct log_target log_thread_to(struct log_target to);
 void log_line(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Called before each line that goes to stderr (a progress display clears itself there). */
 void log_above(void (*fn)(void *arg), void *arg);

@@ -10,6 +10,7 @@
 #include "parse/url.h"
 
 #include <lexbor/url/url.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,11 +99,12 @@ static void sink_escape(struct sink *s, const char *p, size_t n, int plain)
 
 struct url_parser *url_parser_new(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct url_parser *u = calloc(1, sizeof *u);
 
     if (!u)
         return NULL;
-    class_init();
+    pthread_once(&once, class_init);
     u->pool = lexbor_mraw_create();
     if (!u->pool || lexbor_mraw_init(u->pool, POOL_BYTES) != LXB_STATUS_OK ||
         lxb_url_parser_init(&u->parser, u->pool) != LXB_STATUS_OK) {

@@ -16,7 +16,7 @@ record:schemas
 index:record plugin/stage/dedupe
 chain:page record parse plugin/stage/exec
 deliver:record chain
-library:chain record index parse
+library:chain record index parse deliver
 control:record chain
 command:. control library fetch chain record frontier deliver index parse page"
 while IFS=: read -r folder may; do

@@ -1,17 +1,33 @@
 /* trommel/trommel.h: the pipeline as a library.
  *
- * Open with a chain configuration, submit pages, get their records.  The library starts its own worker
- * processes, installs no signal handlers, prints nothing, never exits, and leaves nothing running after
- * close.  One pipeline belongs to the thread that uses it: calls on one trommel * are not thread-safe,
- * several pipelines in several threads are.
+ * Open with a chain, submit pages, get their records.  The library starts worker processes of its own,
+ * installs no signal handlers, prints nothing, never exits, and leaves nothing running after close.
  *
  *     trommel *t;
  *     trommel_error err = { .struct_size = sizeof err };
  *     trommel_options opt = { .struct_size = sizeof opt, .on_record = got };
  *     if (trommel_open(&opt, &t, &err)) …
  *     trommel_submit(t, &page, user, &err);
- *     trommel_flush(t, -1);
+ *     trommel_flush(t, -1, &err);
  *     trommel_close(t);
+ *
+ * Records come one of three ways:
+ *     by callback     on_record, called from within trommel_dispatch and trommel_flush
+ *     by descriptor   watch trommel_fd for reading in any loop, then trommel_dispatch(t, 0, …)
+ *     by waiting      without on_record: trommel_next gives one record after the other
+ * With `out` they go to a sink as well (a folder, a queue), and are handed out when it has acknowledged them.
+ *
+ * Back-pressure: trommel_submit returns TROMMEL_FULL when so many pages are on their way that one more would
+ * only wait; nothing was taken.  Dispatch until a record comes, and submit again; or let trommel_submit_wait
+ * do so; trommel_room says how many pages there is room for.
+ *
+ * Threads: each function says who may call it.  *Any thread*: at any time, also while another is in a call
+ * with the same trommel.  *One thread at a time*: the caller sees to it; which one may change.  Pipelines are
+ * independent of each other.  Callbacks come in the thread that dispatches, without any lock held; they may
+ * call what says "any thread", but not wait for another thread that calls this pipeline.
+ *
+ * Structs may grow at their end: struct_size says which the caller knows.  Fields that a smaller one has not are
+ * taken as 0; one that is larger than the library's, with anything set behind what the library knows, is refused.
  *
  * Licence: SPDX-License-Identifier: MIT */
 #ifndef TROMMEL_H
@@ -23,13 +39,15 @@ extern "C" {
 
 typedef struct trommel trommel;
 
-/* Errors of the library: negative, as returned; trommel_strerror gives the text. */
+/* Errors of the library: negative, as returned; trommel_strerror gives the text.  Others than these are errors
+ * of the call's input or of the system; trommel_error.text says what and the mend. */
 enum {
-    TROMMEL_FULL = -7,  /* no room now: call trommel_dispatch until a record came, then submit again */
+    TROMMEL_FULL = -7,  /* no room now: dispatch until a record came, then submit again */
     TROMMEL_AGAIN = -8, /* nothing happened within the time given */
+    TROMMEL_BUSY = -17, /* another thread is in it: a call for one thread at a time */
 };
-const char *trommel_strerror(int code);
-const char *trommel_version(void);
+const char *trommel_strerror(int code); /* any thread */
+const char *trommel_version(void);      /* any thread */
 
 typedef struct trommel_error {
     uint32_t struct_size, rsv;
@@ -44,15 +62,26 @@ typedef struct trommel_result {
     trommel_str record; /* msgpack, borrowed: dies when the callback returns */
     trommel_str id;     /* the id submitted, borrowed */
     uint64_t cpu_us;    /* CPU time in the worker */
+    trommel_str url;    /* as submitted, normalised; borrowed */
+    void *user;         /* as given to trommel_submit */
+    uint32_t generation, rsv; /* of the chain that ran; 0: none did */
 } trommel_result;
 enum {
     TROMMEL_OUT_OK,
     TROMMEL_OUT_NO_CONTENT,
     TROMMEL_OUT_DROPPED,
-    TROMMEL_OUT_FAILED,      /* no page was to be had (status, empty body, decoding) */
-    TROMMEL_OUT_QUARANTINED, /* a stage failed on it; the record says which */
+    TROMMEL_OUT_FAILED,      /* no page was to be had (status, empty body, decoding), or it was over its deadline */
+    TROMMEL_OUT_QUARANTINED, /* a stage failed on it, or the sink refused it; the record says which */
 };
 
+/* One stage of a chain made in code. */
+typedef struct trommel_stage_ref {
+    uint32_t struct_size, n_set;
+    const char *stage;      /* a bundled one's name, or the path of a .so */
+    const char *const *set; /* "OPTION=VALUE" each */
+} trommel_stage_ref;
+
+/* Borrowed during trommel_open, but for the callbacks and arg. */
 typedef struct trommel_options {
     uint32_t struct_size;
     uint32_t workers;          /* 0: one a core */
@@ -65,10 +94,11 @@ typedef struct trommel_options {
     uint32_t stage_timeout_ms; /* 0: 1000 */
     uint64_t worker_bytes;     /* address space of a worker; 0: 1 GiB */
     const char *dedupe_log;    /* file that keeps the dedupe index between runs; NULL: this run only */
-    /* Called from trommel_dispatch, _flush and _close for every page submitted, in the order in which
+    /* Called from trommel_dispatch, _flush and _submit_wait for every page submitted, in the order in which
      * they finish (but see ordered).  It may submit; it must not close. */
     void (*on_record)(void *arg, void *user, const trommel_result *);
-    /* Warnings and what stages log; NULL: thrown away. */
+    /* Warnings and what stages log; NULL: thrown away.  Called from trommel_open, _close and where on_record
+     * is. */
     void (*on_log)(void *arg, int level, const char *line);
     void *arg;
     /* Not 0: records are handed out in the order in which their pages were submitted, and `dedupe` is settled
@@ -78,12 +108,28 @@ typedef struct trommel_options {
     /* Not 0: stages that declare TROMMEL_F_NETWORK run, and then the whole chain runs outside the sandbox; 0:
      * they are refused. */
     uint32_t network_stages;
+    /* The chain from code instead of `config`: all of it, in order.  n_chain 0 and chain not NULL: an empty
+     * one.  NULL: as `config` says. */
+    const trommel_stage_ref *chain;
+    size_t n_chain;
+    /* SINK of the command line (DIR, file:DIR, stdout:, null:, …): records are delivered there, and handed out
+     * when it has acknowledged them.  NULL: they are only handed out.  A record it refuses for good is handed
+     * out as TROMMEL_OUT_QUARANTINED, its reason sink_refused; one of a dropped page is handed out and not
+     * delivered.  A sink that is in trouble for longer than sink_patience_ms (0: 30000) ends the pipeline:
+     * dispatch returns the error, and pages whose records it has not acknowledged stay pending.  A record
+     * counts as committed (sink.h) when on_record has returned, so what on_record writes down of it is there
+     * before the sink forgets its id.  Ids of pages on their way must differ: to a sink that guarantees
+     * exactly once, two of one id are one record. */
+    const char *out;
+    const char *sink_dir;      /* where sinks lie; NULL: found beside the library */
+    uint32_t sink_patience_ms;
+    uint32_t queue;            /* pages taken beyond those that the workers hold; 0: 64 */
 } trommel_options;
 
 /* One page.  Borrowed during trommel_submit: the library copies what it needs. */
 typedef struct trommel_input {
     uint32_t struct_size;
-    uint16_t status;          /* HTTP status; 0: 200; outside 200–299: no page, the record is `http_404` … */
+    uint16_t status;          /* HTTP status; 0: 200 */
     uint16_t rsv;
     trommel_str id;           /* printed as the record's id; empty: made from the URL or the body */
     trommel_str url;          /* empty: none; relative links then stay as they are written */
@@ -94,22 +140,47 @@ typedef struct trommel_input {
     trommel_str body;
     int64_t fetched_ms;       /* ms since 1970; 0: now */
     trommel_str fetch;        /* the record's `fetch`: one msgpack map, or empty */
+    uint32_t deadline_ms;     /* from submit until its record is made; 0: none.  Over it, it is handed out as failed,
+                               * `deadline`, whatever its worker still does */
+    uint32_t rsv2;
 } trommel_input;
 
-/* Starts the workers, loads and checks the chain.  0, or an error with *err saying what and the mend. */
+/* Starts the workers, loads and checks the chain.  0, or an error with *err saying what and the mend.
+ * Any thread. */
 int trommel_open(const trommel_options *, trommel **ret, trommel_error *err);
-/* Hands a page over.  0, TROMMEL_FULL, or an error for this page (then there will be no record). */
+/* Hands a page over.  0, TROMMEL_FULL, or an error for this page (then there will be no record).
+ * Any thread. */
 int trommel_submit(trommel *, const trommel_input *, void *user, trommel_error *err);
-/* A descriptor that is readable when trommel_dispatch has something to do; for poll, epoll, libuv. */
-int trommel_fd(const trommel *);
-/* Waits up to timeout_ms (-1: for ever, 0: not at all) and hands out what finished.  Returns the number
- * of records handed out, TROMMEL_AGAIN for none, or an error that ends the pipeline. */
-int trommel_dispatch(trommel *, int timeout_ms, trommel_error *err);
-/* Pages submitted whose record has not been handed out. */
+/* As trommel_submit, but a body that has to wait for a worker is not copied: it stays the caller's, untouched,
+ * until `release(user)` is called, which happens once: inside this call, or from a dispatch, before its record is
+ * handed out, or in trommel_close.  On an error it is not called.  Any thread. */
+int trommel_submit_ref(trommel *, const trommel_input *, void *user, void (*release)(void *user),
+                       trommel_error *err);
+/* As trommel_submit, but waits up to timeout_ms (-1: for ever) for room while another thread dispatches; where
+ * none does, it dispatches itself.  TROMMEL_FULL: there was none in time.  Within a callback it does not wait.
+ * Any thread. */
+int trommel_submit_wait(trommel *, const trommel_input *, void *user, int timeout_ms, trommel_error *err);
+/* How many pages there is room for: more than 0, and the next trommel_submit is not TROMMEL_FULL, unless other
+ * threads submit meanwhile.  Any thread. */
+size_t trommel_room(const trommel *);
+/* Pages submitted whose record has not been handed out.  Any thread. */
 size_t trommel_pending(const trommel *);
-/* Dispatches until nothing is pending or timeout_ms is over. */
+/* A descriptor that is readable when trommel_dispatch has something to do; for poll, epoll, libuv.  The same for
+ * the pipeline's life.  Any thread. */
+int trommel_fd(const trommel *);
+/* Waits up to timeout_ms (-1: for ever, 0: not at all) and hands out what finished.  Returns the number of
+ * records handed out (without on_record: ready for trommel_next), TROMMEL_AGAIN for none, or an error that ends the
+ * pipeline.  With -1 it is TROMMEL_AGAIN at once if nothing is pending.  One thread at a time; TROMMEL_BUSY:
+ * another one, or this one further up (from a callback), is in it, in trommel_next or trommel_flush. */
+int trommel_dispatch(trommel *, int timeout_ms, trommel_error *err);
+/* Without on_record: waits for the next record, which is *ret's until the next call.  1: there is one;
+ * TROMMEL_AGAIN: none in time; 0: nothing is pending.  One thread at a time. */
+int trommel_next(trommel *, int timeout_ms, trommel_result *ret, trommel_error *err);
+/* Dispatches until nothing is pending (without on_record: until all of it is ready for trommel_next) or
+ * timeout_ms is over (TROMMEL_AGAIN); makes the dedupe log safe.  One thread at a time. */
 int trommel_flush(trommel *, int timeout_ms, trommel_error *err);
-/* Ends the workers and frees everything; pending pages get no record.  NULL-safe. */
+/* Ends the workers and frees everything; pending pages get no record.  NULL-safe.  Any thread, once, when no
+ * other call is under way. */
 void trommel_close(trommel *);
 
 #ifdef __cplusplus

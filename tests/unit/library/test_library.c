@@ -1,137 +1,6 @@
 /* The library with real workers: every page submitted gives one record, whatever it holds; what cannot be
  * submitted is refused with its name.  The chain: boilerplate, dedupe. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <limits.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-#include <trommel/trommel.h>
-
-#include "base/limits.h"
-#include "record/record.h"
-
-/* Where the worker and the stages lie: this program is BUILD/test/unit/library/test_library. */
-static char worker[PATH_MAX], stages[PATH_MAX], chain[] = "/tmp/trommel-chain-XXXXXX";
-
-static int places(void **state)
-{
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    const char *tail = "/test/unit/library/test_library";
-
-    if (n < (ssize_t)strlen(tail))
-        return -1;
-    self[n - (ssize_t)strlen(tail)] = 0;
-    if (getenv("TROMMEL_WORKER"))
-        snprintf(worker, sizeof worker, "%s", getenv("TROMMEL_WORKER"));
-    else
-        snprintf(worker, sizeof worker, "%.4000s/trommel-worker", self);
-    snprintf(stages, sizeof stages, "%.4000s/stage", self);
-    int fd = mkstemp(chain);
-    return fd < 0 || dprintf(fd, "chain: [boilerplate, dedupe]\n") < 0 ? -1 : close(fd);
-}
-
-enum { KEEP = 64 };
-static struct kept {
-    size_t n;
-    unsigned outcome[KEEP];
-    char id[KEEP][64];
-    void *user[KEEP];
-    struct buf record[KEEP];
-} kept;
-static trommel *submitter; /* on_record submits one more page to it */
-
-static trommel_str str_of(const char *s)
-{
-    return (trommel_str){ s, s ? strlen(s) : 0 };
-}
-
-static trommel_input page_of(const char *id, const char *body)
-{
-    return (trommel_input){ .struct_size = sizeof(trommel_input), .id = str_of(id), .body = str_of(body) };
-}
-
-static void on_record(void *arg, void *user, const trommel_result *r)
-{
-    assert_ptr_equal(arg, &kept);
-    assert_true(kept.n < KEEP);
-    size_t i = kept.n++;
-    kept.outcome[i] = r->outcome;
-    kept.user[i] = user;
-    snprintf(kept.id[i], sizeof kept.id[i], "%.*s", (int)r->id.n, r->id.n ? r->id.p : "");
-    buf_init(&kept.record[i], LIMIT_RECORD_BYTES);
-    buf_add(&kept.record[i], r->record.p, r->record.n);
-    if (submitter) {
-        trommel_input more = page_of("more", "<p>One more page, submitted from the callback.");
-        trommel *t = submitter;
-        submitter = NULL;
-        assert_int_equal(trommel_submit(t, &more, NULL, NULL), 0);
-    }
-}
-
-static void kept_clear(void)
-{
-    for (size_t i = 0; i < kept.n; i++)
-        buf_release(&kept.record[i]);
-    kept.n = 0;
-}
-
-static trommel *pipeline_of(unsigned workers, int ordered)
-{
-    trommel_options opt = { .struct_size = sizeof opt,
-                            .config = chain,
-                            .workers = workers,
-                            .worker = worker,
-                            .stage_dir = stages,
-                            .on_record = on_record,
-                            .arg = &kept,
-                            .ordered = (uint32_t)ordered };
-    trommel_error err = { .struct_size = sizeof err };
-    trommel *t;
-
-    if (trommel_open(&opt, &t, &err) < 0)
-        fail_msg("%s", err.text);
-    kept_clear();
-    return t;
-}
-
-static trommel *pipeline(unsigned workers)
-{
-    return pipeline_of(workers, 0);
-}
-
-static size_t kept_at(const char *id)
-{
-    for (size_t i = 0; i < kept.n; i++)
-        if (!strcmp(kept.id[i], id))
-            return i;
-    fail_msg("no record has the id %s", id);
-    return 0;
-}
-
-static void field_is(const char *id, const char *path, const char *want)
-{
-    struct buf *b = &kept.record[kept_at(id)];
-    trommel_str got = record_get_str(b->data, b->len, path);
-
-    if (got.n != strlen(want) || memcmp(got.p, want, got.n) != 0)
-        fail_msg("%s: %s is \"%.*s\", not \"%s\"", id, path, (int)got.n, got.n ? got.p : "", want);
-}
-
-static const char story[] =
-    "<!doctype html><title>The lock at Ost</title><article><h1>The lock at Ost</h1>"
-    "<p>The old lock was opened again on Friday, and the first barge went through before the mayor had "
-    "finished her speech about it.</p><p>Two hundred people had come to see the gates move, which had not "
-    "been closed since the winter when the canal froze to its bed.</p><p>The keeper says that the wood is "
-    "oak from the hills nearby, and that it will last for another sixty years if it is kept wet.</p>"
-    "</article>";
+#include "tests/unit/library/rig.h"
 
 static void test_pages_become_records(void **state)
 {
@@ -240,7 +109,10 @@ static void test_odd_pages_have_their_records(void **state)
 
 static void test_full_is_told_and_passes(void **state)
 {
-    trommel *t = pipeline(1);
+    trommel_options opt = options(1);
+    opt.queue = 2;
+    trommel *t = pipeline_with(&opt);
+    trommel_error err = { .struct_size = sizeof err };
     int full = 0;
 
     for (int i = 0; i < KEEP - 1; i++) {
@@ -248,8 +120,11 @@ static void test_full_is_told_and_passes(void **state)
         snprintf(id, sizeof id, "p%d", i);
         trommel_input in = page_of(id, story);
         int rc;
-        while ((rc = trommel_submit(t, &in, NULL, NULL)) == TROMMEL_FULL) {
+        while ((rc = trommel_submit(t, &in, NULL, &err)) == TROMMEL_FULL) {
             full = 1;
+            assert_non_null(
+                strstr(err.text, "18 pages are on their way (16 with workers, 2 waiting): come again"));
+            assert_int_equal(trommel_room(t), 0);
             assert_true(trommel_dispatch(t, 20000, NULL) > 0);
         }
         assert_int_equal(rc, 0);
@@ -332,17 +207,14 @@ static void test_two_pipelines_do_not_share(void **state)
     trommel_close(b);
 }
 
-static int forget(void **state)
-{
-    kept_clear();
-    return unlink(chain);
-}
-
 /* The first page is large and finishes last; the small ones behind it repeat one another. */
 static void test_order_is_kept_on_request(void **state)
 {
-    static const char text[] = "<p>The harbour wall was painted again this spring, and the ferry lay still for a week.";
-    trommel *t = pipeline_of(3, 1);
+    static const char text[] =
+        "<p>The harbour wall was painted again this spring, and the ferry lay still for a week.";
+    trommel_options opt = options(3);
+    opt.ordered = 1;
+    trommel *t = pipeline_with(&opt);
     struct buf large = BUF_INIT(LIMIT_BODY_BYTES);
     char id[16];
 
