@@ -5,7 +5,6 @@
  * could not be read gives one with outcome `failed` and its reason.  Records go to standard output (or
  * --out) and nothing else does; messages go to standard error. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include "command/extract_args.h"
 #include "command/manifest.h"
 #include "command/source.h"
+#include "command/stream.h"
 #include "command/window.h"
 #include "record/record.h"
 #include "base/utf8.h"
@@ -341,43 +341,20 @@ static int manifest_run(struct extract *x)
 
 /* ---- begin and end ---- */
 
-static int is_usage(int rc)
-{
-    return rc == ERR_USAGE || rc == ERR_INVALID || rc == ERR_UNSUPPORTED || rc == ERR_REFUSED;
-}
-
 static int pipeline_open(struct extract *x)
 {
     const struct extract_args *a = x->args;
-    trommel_options opt = { .struct_size = sizeof opt,
-                            .workers = a->workers,
-                            .config = a->config,
-                            .set = a->sets,
-                            .n_set = a->n_sets,
-                            .page_timeout_ms = a->page_ms,
-                            .stage_timeout_ms = a->stage_ms,
-                            .worker_bytes = a->worker_bytes,
-                            .on_record = on_record,
-                            .on_log = on_log,
-                            .arg = x,
-                            .ordered = 1,
-                            .network_stages = a->network_stages != 0 };
+    trommel_options opt = extract_options(a);
     trommel_error te = { .struct_size = sizeof te };
 
+    opt.on_record = on_record;
+    opt.on_log = on_log;
+    opt.arg = x;
+    opt.ordered = 1;
     if (!opt.workers && !a->manifest && a->n_pages == 1) /* one page needs no more */
         opt.workers = 1;
     int rc = trommel_open(&opt, &x->pipeline, &te);
     return rc < 0 ? fatal(x, rc, te.text) : 0;
-}
-
-/* main() puts a stream that can only be read in the place of a closed standard output. */
-static int stdout_check(struct extract *x)
-{
-    int flags = fcntl(STDOUT_FILENO, F_GETFL);
-
-    if (!x->args->out && (flags < 0 || (flags & O_ACCMODE) == O_RDONLY))
-        return err_set(&x->err, ERR_IO, "standard output: is closed; records would be lost, give --out FILE");
-    return 0;
 }
 
 static int out_open(struct extract *x)
@@ -464,7 +441,7 @@ static int extract_all(const struct extract_args *a)
 
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is an error of write, told with its name */
     source_init(&x.source);
-    int rc = stdout_check(&x);
+    int rc = a->out ? 0 : extract_stdout_check(&x.err);
     if (rc == 0 && a->manifest)
         rc = manifest_open(a->manifest, &x.manifest, &x.err);
     if (rc == 0)
@@ -475,7 +452,7 @@ static int extract_all(const struct extract_args *a)
         rc = out_open(&x);
     if (rc == 0)
         status = run(&x);
-    else if (is_usage(rc))
+    else if (extract_is_usage(rc))
         status = 2;
     if (x.err.code)
         log_error("%s", x.err.text);
@@ -504,7 +481,7 @@ static int extract(int argc, char **argv)
     } else {
         if (a.verbose)
             log_init("trommel", a.verbose > 1 ? LOG_TRACE : LOG_DEBUG);
-        status = extract_all(&a);
+        status = a.stream ? stream_run(&a) : extract_all(&a);
     }
     free(a.sets);
     free(a.pages);

@@ -1,9 +1,11 @@
 /* extract_args: see extract_args.h. */
 #include "command/extract_args.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "command/number.h"
@@ -12,6 +14,7 @@
 const char extract_usage[] =
     "usage: trommel extract [OPTION]... FILE|URL|-...\n"
     "       trommel extract [OPTION]... --manifest M.jsonl\n"
+    "       trommel extract [OPTION]... --stream\n"
     "\n"
     "Runs pages through the chain and prints one record for each, in the order in which they were named.\n"
     "\n"
@@ -23,6 +26,21 @@ const char extract_usage[] =
     "                          relative to M; - is standard input.  Files *.gz, *.br, *.zst are decoded\n"
     "      --format FORMAT     json (one a line), text, markdown, msgpack (json)\n"
     "      --out FILE          where records go (standard output)\n"
+    "\n"
+    "      --stream            pages come from another program on standard input and are answered on "
+    "standard\n"
+    "                          output, as frames: four bytes of length (big end first), then a msgpack map.  "
+    "A\n"
+    "                          page is {\"id\", \"url\", \"headers\", \"body\"}, of which only body must be "
+    "there, and\n"
+    "                          may have final_url, status, content_type, content_encoding, fetched_at, "
+    "fetch,\n"
+    "                          deadline_ms; the answer is its record.  Each frame has one answer, as it "
+    "finishes; a\n"
+    "                          bad one is answered with what is wrong.  No more is read while answers are "
+    "not.\n"
+    "                          plugin/embed/stream/README.md says it all, for any language\n"
+    "      --ordered           of --stream: answers in the order of the pages\n"
     "\n"
     "the chain\n"
     "  -c, --config FILE       YAML file with the chain\n"
@@ -72,6 +90,8 @@ static const struct row rows[] = {
     { "allow-private", KIND_FLAG, AT(allow_private), 0, 0, NULL },
     { "allow-network-stages", KIND_FLAG, AT(network_stages), 0, 0, NULL },
     { "insecure", KIND_FLAG, AT(insecure), 0, 0, NULL },
+    { "stream", KIND_FLAG, AT(stream), 0, 0, NULL },
+    { "ordered", KIND_FLAG, AT(ordered), 0, 0, NULL },
     { "no-progress", KIND_FLAG, AT(no_progress), 0, 0, NULL },
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -128,6 +148,7 @@ static int row_set(const struct row *row, const char *text, struct extract_args 
         a->sets[a->n_sets++] = text;
         return 0;
     case KIND_FORMAT:
+        a->format_said = 1;
         return format_parse(text, at) == 0
                    ? 0
                    : err_set(err, ERR_USAGE, "--%s: \"%s\" is no format; it must be %s", row->name, text,
@@ -163,11 +184,33 @@ static int argument(struct extract_args *a, int argc, char **argv, int *i, struc
 }
 
 /* Do they make sense together? */
+static int together_stream(const struct extract_args *a, struct err *err)
+{
+    if (a->manifest || a->n_pages)
+        return err_set(err, ERR_USAGE,
+                       "%s: is named beside --stream, whose pages come on standard input; give one "
+                       "or the other",
+                       a->manifest ? "--manifest" : a->pages[0]);
+    if (a->url || a->type)
+        return err_set(err, ERR_USAGE, "--%s: is not for --stream; each page says its own",
+                       a->url ? "url" : "type");
+    if (a->format_said && a->format != FORMAT_MSGPACK)
+        return err_set(err, ERR_USAGE, "--format: answers of --stream are msgpack; leave it out");
+    if (a->out)
+        return err_set(err, ERR_USAGE, "--out: is not for --stream; its answers go to standard output");
+    return 0;
+}
+
 static int together(const struct extract_args *a, struct err *err)
 {
+    if (a->stream)
+        return together_stream(a, err);
+    if (a->ordered)
+        return err_set(err, ERR_USAGE, "--ordered: is for --stream; the other forms keep the order anyway");
     if (!a->manifest && !a->n_pages)
         return err_set(err, ERR_USAGE,
-                       "nothing to extract: name a FILE, a URL, - for standard input, or a --manifest");
+                       "nothing to extract: name a FILE, a URL, - for standard input, a --manifest, or "
+                       "--stream");
     if (a->manifest && a->n_pages)
         return err_set(err, ERR_USAGE, "%s: is named beside --manifest; give one or the other", a->pages[0]);
     if (a->url && (a->manifest || a->n_pages > 1 || is_web_url(a->pages[0])))
@@ -194,4 +237,33 @@ int extract_arguments(struct extract_args *a, int argc, char **argv, struct err 
         }
     }
     return together(a, err);
+}
+
+/* ---- what the forms share ---- */
+
+trommel_options extract_options(const struct extract_args *a)
+{
+    return (trommel_options){ .struct_size = sizeof(trommel_options),
+                              .workers = a->workers,
+                              .config = a->config,
+                              .set = a->sets,
+                              .n_set = a->n_sets,
+                              .page_timeout_ms = a->page_ms,
+                              .stage_timeout_ms = a->stage_ms,
+                              .worker_bytes = a->worker_bytes,
+                              .network_stages = a->network_stages != 0 };
+}
+
+int extract_is_usage(int rc)
+{
+    return rc == ERR_USAGE || rc == ERR_INVALID || rc == ERR_UNSUPPORTED || rc == ERR_REFUSED;
+}
+
+int extract_stdout_check(struct err *err)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+        return err_set(err, ERR_IO, "standard output: is closed; records would be lost, give --out FILE");
+    return 0;
 }
