@@ -16,9 +16,10 @@ record:schemas
 index:record plugin/stage/dedupe
 chain:page record parse plugin/stage/exec
 deliver:record chain
+warc:parse
 library:chain record index parse deliver
 control:record chain
-command:. control library fetch chain record frontier deliver index parse page"
+command:warc . control library fetch chain record frontier deliver index parse page"
 while IFS=: read -r folder may; do
     [ -d "pipeline/$folder" ] || continue
     wrong=
