@@ -10,13 +10,13 @@ claim() { if [ -z "$1" ]; then echo "ok - $2"; else echo "not ok - $2"; printf '
 allowed="base:
 parse:
 page:parse
-fetch:page
+fetch:page parse
 frontier:parse record
 record:schemas
 index:record plugin/stage/dedupe
 chain:page record parse plugin/stage/exec
 deliver:record chain
-warc:parse
+warc:record parse
 library:chain record index parse deliver
 control:record chain
 command:warc . control library fetch chain record frontier deliver index parse page"
