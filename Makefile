@@ -14,7 +14,7 @@ SAN      ?=
 DATA     ?=
 JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
 
-PKGS     := libuv libcurl libcrypto libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml libseccomp
+PKGS     := libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml libseccomp
 PKG      := $(shell exec 2>/dev/null; for p in $(PKGS); do pkg-config --exists $$p && echo $$p; done)
 MSGPACK  := $(shell exec 2>/dev/null; pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter $(if $(CI),-Werror)
@@ -111,6 +111,16 @@ $(BUILD)/sink/%.so: $(BUILD)/plugin/sink/%.o $$(call sink_obj,$$*)
 $(BUILD)/example/%.so: $(BUILD)/plugin/example/%.o
 	@mkdir -p $(@D)
 	$(CC) $(PLUGIN_LD) -o $@ $^
+
+# The Python package: one file for every Python from 3.9 on, with all that it needs of Trommel in it.
+PYTHON   := plugin/embed/python
+WHEEL    := $(BUILD)/wheel/trommel-$(VERSION)-cp39-abi3-linux_$(shell uname -m).whl
+.PHONY: wheel
+wheel: $(WHEEL)
+	@echo $(WHEEL)
+$(WHEEL): $(BUILD)/libtrommel.so $(BUILD)/trommel-worker $(STAGESO) $(SINKSO) $(HEADERS) \
+          $(wildcard $(PYTHON)/* $(PYTHON)/src/* $(PYTHON)/trommel/*)
+	@$(PYTHON)/wheel.sh $(BUILD) $(VERSION)
 
 # ---- tests -------------------------------------------------------------------------------------------
 
@@ -227,6 +237,7 @@ help:
 	@echo "make bench-swap      a crawl whose chain is changed twice a second, against the same without changes"
 	@echo "make bench-embed     cost of each way of embedding, as ratios to the chain in one process (DATA=DIR PAGES=N)"
 	@echo "make bench-quality   scores of the extraction (DATA=DIR in WCXB's format)"
+	@echo "make wheel           the Python package, in $(BUILD)/wheel"
 	@echo "make install         into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it away"
 	@echo "make deps            installs the Debian packages that are needed; make deps-lint those of fmt and lint"
 	@echo "make fmt lint        formats the sources; checks them, the scripts and the man page"

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 3
 bad=0
 claim() { if [ "$1" = 0 ]; then echo "ok - $2"; else echo "not ok - $2"; bad=1; fi; }
 pkgs="libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml libseccomp"
-read -ra flags <<<"-std=gnu17 -D_GNU_SOURCE -DTROMMEL_VERSION=\"x\" -DTROMMEL_PREFIX=\"/\" -Ipipeline -Iplugin/include -Iplugin/sdk -I. $(pkg-config --cflags $pkgs)"
+read -ra flags <<<"-std=gnu17 -D_GNU_SOURCE -DTROMMEL_VERSION=\"x\" -DTROMMEL_PREFIX=\"/\" -Ipipeline -Iplugin/include -Iplugin/sdk -I. $(pkg-config --cflags $pkgs) -I$(/usr/bin/python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')"
 mapfile -t sources < <(printf '%s\n' "$@" | grep '\.c$')
 
 gcc -fsyntax-only -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wno-unused-parameter -Werror "${flags[@]}" "${sources[@]}"

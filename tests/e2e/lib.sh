@@ -127,3 +127,10 @@ venv_or_skip() {
         exit 0
     fi
 }
+
+# python_package DIR: the Python package, built if it must be, installed into DIR (for PYTHONPATH), with no network.
+python_package() {
+    flock "$build/wheel.lock" make -s BUILD="$build" wheel >"$work/wheel" &&
+        "${venv_python:-/usr/bin/python3}" -m pip install --quiet --no-input --disable-pip-version-check --no-deps --no-index \
+            --target "$1" "$(cat "$work/wheel")"
+}
