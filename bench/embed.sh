@@ -37,4 +37,9 @@ left_out() { echo "bench: $1 is left out: $2" >&2; }
 program=$build/bench/embed_pages
 way "chain called in one process" - "$program chain ${pages[*]}" "$program read ${pages[*]}"
 way "libtrommel" 1.10 "$program library ${pages[*]}" "$program read ${pages[*]}"
+if /usr/bin/python3 bench/embed_pages.py frames "${pages[@]}" >"$work/frames" 2>"$work/why"; then
+    way "the stream" 1.15 "cat $work/frames | $build/trommel extract --stream --workers 1 --no-progress | cat >/dev/null" "cat $work/frames >/dev/null"
+else
+    left_out "the stream" "$(tail -1 "$work/why")"
+fi
 python3 bench/embed.py "$work" "$rounds" "$((n + 1))"
