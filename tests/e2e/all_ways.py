@@ -13,10 +13,12 @@ import shutil
 import subprocess
 import sys
 import traceback
+import zipfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from same_records import Outcome, Site, misread
 
+EMBED = pathlib.Path("plugin/embed").resolve()
 LIMIT_S = 240  # of one way, on a machine much slower than any
 WAYS = []
 
@@ -66,9 +68,38 @@ class Ways:
     def reference(self):
         return self.crawl("reference", "--per-host", 8)
 
+    def venv(self):
+        """Python with the packages of tests/venv.txt."""
+        made = subprocess.run(["tests/venv.sh", "--once", self.build], stdout=subprocess.PIPE, check=False)
+        if made.returncode:
+            raise Missing(made.stdout.decode().strip() or "the Python packages are not there")
+        return self.build / "venv/bin/python"
+
+    def package(self):
+        """The environment in which Python finds the package."""
+        if not (self.work / "package").exists():
+            wheel = next((self.build / "wheel").glob("trommel-*.whl"), None)
+            if not wheel:
+                raise Missing("the wheel was not built")
+            with zipfile.ZipFile(wheel) as files:
+                for info in files.infolist():
+                    path = files.extract(info, self.work / "package")
+                    os.chmod(path, info.external_attr >> 16 & 0o777 or 0o644)
+        return {**os.environ, "PYTHONPATH": str(self.work / "package"), "PYTHONDONTWRITEBYTECODE": "1"}
+
     @way("trommel crawl, in another order")
     def one_connection(self):
         return self.crawl("slow", "--per-host", 1, "--workers", 1)
+
+    @way("Python, asyncio")
+    def asyncio(self):
+        self.run("/usr/bin/python3", EMBED / "python/example/crawl_asyncio.py", "--out", self.work / "asyncio", self.seed, env=self.package())
+        return self.cat(self.work / "asyncio")
+
+    @way("Scrapy with the component")
+    def scrapy(self):
+        self.run(self.venv(), EMBED / "python/example/spider.py", "--out", self.work / "scrapy", self.seed, env=self.package())
+        return self.cat(self.work / "scrapy")
 
 
 def row(cells):
