@@ -42,4 +42,20 @@ if /usr/bin/python3 bench/embed_pages.py frames "${pages[@]}" >"$work/frames" 2>
 else
     left_out "the stream" "$(tail -1 "$work/why")"
 fi
+wheel=$(find "$build/wheel" -name 'trommel-*.whl' 2>/dev/null | head -1)
+if [ -n "$wheel" ]; then
+    /usr/bin/python3 -m zipfile -e "$wheel" "$work/package"
+    python="PYTHONPATH=$work/package /usr/bin/python3 -B bench/embed_pages.py"
+    way "the Python package" 1.25 "$python package ${pages[*]}" "$python read ${pages[*]}"
+else
+    left_out "the Python package" "'make wheel' has not built it"
+fi
+plugin=${PLUGIN:-$build/embed/wget2/libtrommel.so}
+if [ -e "$plugin" ] && command -v wget2 >/dev/null; then
+    mkdir "$work/home"
+    crawl="cd $work && HOME=$work/home wget2 -q -r -l 1 -P $work/files http://$address:$port/; rm -r $work/files"
+    way "wget2's plugin" 1.15 "${crawl/ -q/ --local-plugin=$plugin --plugin-opt=trommel.out=null: --plugin-opt=trommel.workers=1 -q}" "$crawl"
+else
+    left_out "wget2's plugin" "wget2 or libwget's headers are not there"
+fi
 python3 bench/embed.py "$work" "$rounds" "$((n + 1))"

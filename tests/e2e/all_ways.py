@@ -91,6 +91,17 @@ class Ways:
     def one_connection(self):
         return self.crawl("slow", "--per-host", 1, "--workers", 1)
 
+    @way("wget2 with the plugin")
+    def wget2(self):
+        need("wget2")
+        plugin = os.environ.get("X_W2") or self.build / "embed/wget2/libtrommel.so"
+        if not pathlib.Path(plugin).exists():
+            raise Missing("the plugin was not built (libwget's headers are not there)")
+        (self.work / "home").mkdir()
+        self.run("wget2", f"--local-plugin={plugin}", f"--plugin-opt=trommel.out={self.work / 'wget2'}", "-q", "-r", "-l", "inf", "--tries=1",
+                 "-P", self.work / "wget2-files", self.seed, statuses=(8,), env={**os.environ, "HOME": str(self.work / "home")})
+        return self.cat(self.work / "wget2")
+
     @way("Python, asyncio")
     def asyncio(self):
         self.run("/usr/bin/python3", EMBED / "python/example/crawl_asyncio.py", "--out", self.work / "asyncio", self.seed, env=self.package())
