@@ -13,6 +13,11 @@ static void on_record(void *arg, void *user, const trommel_result *r)
     *(size_t *)arg += r->record.n > 0;
 }
 
+/* The pages stay where they are until the end. */
+static void on_release(void *user)
+{
+}
+
 static void library_submit(trommel *t, const struct bench_page *page, size_t i, trommel_error *err)
 {
     char url[64];
@@ -24,7 +29,7 @@ static void library_submit(trommel *t, const struct bench_page *page, size_t i, 
         .body = { page->data, page->n },
     };
 
-    while ((rc = trommel_submit(t, &in, NULL, err)) == TROMMEL_FULL)
+    while ((rc = trommel_submit_ref(t, &in, NULL, on_release, err)) == TROMMEL_FULL)
         if (trommel_dispatch(t, -1, err) < 0)
             bench_fail(err->text);
     if (rc < 0)
