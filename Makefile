@@ -14,7 +14,7 @@ SAN      ?=
 DATA     ?=
 JOBS     ?= $(shell nproc 2>/dev/null || echo 1)
 
-PKGS     := libuv libcurl libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml libseccomp
+PKGS     := libuv libcurl libcrypto libdeflate zlib libbrotlidec libzstd libxxhash libpsl jansson libfyaml libseccomp
 PKG      := $(shell exec 2>/dev/null; for p in $(PKGS); do pkg-config --exists $$p && echo $$p; done)
 MSGPACK  := $(shell exec 2>/dev/null; pkg-config --exists msgpack-c && echo msgpack-c || echo msgpack)
 WARN     := -Wall -Wextra -Wshadow -Wvla -Wno-unused-parameter $(if $(CI),-Werror)

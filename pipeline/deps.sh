@@ -14,7 +14,7 @@ lexbor_suite=${LEXBOR_SUITE:-forky}
 
 build="gcc g++ make pkg-config libuv1-dev libcurl4-openssl-dev libdeflate-dev zlib1g-dev libbrotli-dev libzstd-dev
        libxxhash-dev libuchardet-dev libcld2-dev libpsl-dev libjansson-dev libfyaml-dev librocksdb-dev
-       libseccomp-dev"
+       libseccomp-dev libssl-dev"
 tests="libcmocka-dev valgrind nginx-light zstd python3 python3-dev python3-venv
        python3-setuptools python3-wheel python3-msgpack python3-jsonschema file gzip brotli jq curl"
 lint="clang-format-14 clang-14 libclang-rt-14-dev clang-tidy-14 shellcheck mandoc"

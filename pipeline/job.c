@@ -21,6 +21,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "chain/swap.h"
+#include "job_archive.h"
 #include "job_change.h"
 #include "job_control.h"
 #include "job_shadow.h"
@@ -238,9 +239,11 @@ static int fetch_start_up(struct job *j, struct err *err)
         .header_bytes = LIMIT_HEADER_BYTES,
         .connections = j->opt.connections,
         .insecure = j->opt.insecure,
+        .as_received = j->archive != NULL,
     };
+    uint64_t whole = j->archive ? FETCH_RECEIVED_BYTES(j->opt.body_bytes) : j->opt.body_bytes;
 
-    j->budget = budget_new(j->opt.budget_bytes, j->opt.body_bytes);
+    j->budget = budget_new(j->opt.budget_bytes, whole);
     if (!j->budget)
         return err_set(err, ERR_NOMEM, "budget: out of memory");
     opt.budget = j->budget;
@@ -313,6 +316,7 @@ static int job_open(struct job *j, struct chain_config *chain, struct err *err)
     if (!j->urls)
         return err_set(err, ERR_NOMEM, "URL parser: out of memory");
     if ((rc = frontier_start(j, err)) < 0 || (rc = seeds_add(j, err)) < 0 || (rc = sinks_open(j, err)) < 0 ||
+        (rc = job_archive_open(j, err)) < 0 ||
         (rc = pool_start(j, chain, err)) < 0 || (rc = fetch_start_up(j, err)) < 0)
         return rc;
     return job_control_open(j, err);
@@ -464,6 +468,7 @@ static void parts_stop(struct job *j)
         fetch_close(j->fetch, on_closed, &open);
     }
     j->fetch = NULL;
+    job_archive_close(j);
     if (j->dedupe)
         visit_commit(j);
     if (j->deliver) {
@@ -498,6 +503,7 @@ static void job_close(struct job *j)
     int rc = uv_loop_close(&j->loop);
     assert(rc == 0);
     (void)rc;
+    job_archive_free(j);
     free(j->dir);
     free(j->out);
     for (size_t i = 0; i < JOB_FAILURES; i++)
@@ -521,6 +527,7 @@ int job_run(const struct job_options *opt, struct chain_config *chain, struct er
     j->opt = *opt;
     j->started_ms = clock_mono_ms();
     signal(SIGPIPE, SIG_IGN); /* a consumer that went away is an error of write, not the end */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a limit of the size of files */
     files_raise();
     int rc = job_open(j, chain, err);
     if (rc == 0) {

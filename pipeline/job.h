@@ -16,6 +16,7 @@
 #include "chain/pool.h"
 #include "record/record.h"
 
+struct archive;
 struct control_call;
 struct job_change;
 struct job_control;
@@ -39,6 +40,10 @@ struct job_options {
     uint64_t worker_bytes;
     const char *const *seeds;
     size_t n_seeds;
+    const char *warc; /* folder of the archive; "": dir/warc; NULL: none is kept */
+    const char *warc_prefix, *warc_operator;
+    int warc_coding; /* enum warc_coding */
+    uint64_t warc_bytes;
     const char *seed_file; /* one URL a line; "-": standard input; NULL: none */
 };
 
@@ -74,7 +79,8 @@ struct job_counts {
 
 struct job {
     struct job_options opt;
-    char *dir, *out;
+    char *dir, *out, *warc_dir;
+    struct archive *archive; /* NULL: none is kept (job_archive.c) */
     uv_loop_t loop;
     uv_poll_t pool_poll;
     uv_timer_t wake, beat;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "job.h"
+#include "job_archive.h"
 
 #define SMOOTH_S 3.0
 enum { REDRAW_MS = 250, PLAIN_MS = 10000, SAMPLE_MS = 250 };
@@ -173,6 +174,16 @@ static void failures_print(const struct job *j)
                  j->dir);
 }
 
+static void archive_print(const struct job *j)
+{
+    struct warc_counts w;
+
+    if (job_archive_counts(j, &w))
+        log_info("archive: %s: %llu captures, %llu of them revisits, %.1f MB in %llu files", j->warc_dir,
+                 (unsigned long long)w.captures, (unsigned long long)w.revisits, (double)w.bytes / 1e6,
+                 (unsigned long long)w.files);
+}
+
 void summary_print(struct job *j)
 {
     const struct job_counts *c = &j->counts;
@@ -195,11 +206,22 @@ void summary_print(struct job *j)
     if (*why)
         log_info("reasons: %s", why);
     log_info("records: %s", j->out);
+    archive_print(j);
     if (c->ends[END_QUARANTINED])
         log_info("dead letters: %s/dead-letters (trommel cat --dead %s; after a fix: trommel replay --dead --job %s)",
                  j->dir, j->dir, j->dir);
     if (j->stopping && !j->failed)
         log_info("%s; the same command goes on where it was", j->stop_reason);
+}
+
+static void archive_json(const struct job *j, json_t *o)
+{
+    struct warc_counts w;
+
+    if (job_archive_counts(j, &w))
+        json_object_set_new(o, "warc", json_pack("{sssIsIsIsI}", "folder", j->warc_dir, "captures", (json_int_t)w.captures,
+                                                 "revisits", (json_int_t)w.revisits, "files", (json_int_t)w.files,
+                                                 "bytes", (json_int_t)w.bytes));
 }
 
 json_t *summary_json(struct job *j)
@@ -232,6 +254,7 @@ json_t *summary_json(struct job *j)
     json_object_set_new(o, "budget_used", json_integer((json_int_t)b.used));
     json_object_set_new(o, "budget_refused", json_integer((json_int_t)b.refused));
     json_object_set_new(o, "budget_peak", json_integer((json_int_t)b.peak));
+    archive_json(j, o);
     json_object_set_new(o, "generation", json_integer(j->generation));
     json_object_set_new(o, "changes", json_integer((json_int_t)j->changes));
     json_object_set_new(o, "seconds", json_real((double)(clock_mono_ms() - j->started_ms) / 1000.0));

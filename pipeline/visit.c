@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "chain/letter.h"
 #include "chain/swap.h"
+#include "job_archive.h"
 #include "job_shadow.h"
 #include "parse/url.h"
 #include "visit_links.h"
@@ -442,7 +443,8 @@ static int intake_open(const struct job *j)
 {
     size_t hands = pool_room(j->pool) + pool_pending(j->pool);
 
-    return j->n_waiting < (hands > WAITING_LEAST ? hands : WAITING_LEAST) && fetch_room(j->fetch);
+    return j->n_waiting < (hands > WAITING_LEAST ? hands : WAITING_LEAST) && fetch_room(j->fetch) &&
+           job_archive_room(j);
 }
 
 /* Takes one URL and starts its fetch.  0 to go on; else there is nothing to start now.  Room is asked for
@@ -464,7 +466,7 @@ static int visit_start(struct job *j)
         visit_robots_end(v, 0, (trommel_str){ 0 });
     } else {
         v->fetched_ms = clock_wall_ms();
-        visit_fetch_field(v, &(struct fetch_answer){ .error = FETCH_OTHER });
+        visit_fetch_field(v, &(struct fetch_answer){ .error = FETCH_OTHER }, NULL);
         frontier_transferred(j->frontier, v->item, uv_now(&j->loop));
         visit_failed(v, "bad_url", err_text(rc));
     }

@@ -1,6 +1,6 @@
 /* visit: one URL's trip through the job, from the frontier to its end.
  *
- *     QUEUED ─► FETCHING ─► WAITING ─► CHAIN ─► DELIVERING ─► ended
+ *     QUEUED ─► FETCHING ─► (ARCHIVING ─►) WAITING ─► CHAIN ─► DELIVERING ─► ended
  *
  * The states are one list; visit_move is the only setter and traces each move.  A visit is done only
  * when its record is acknowledged, or it was dropped with a reason, or quarantined; what is interrupted
@@ -12,6 +12,7 @@
 #define VISIT_STATE_MAP(X)                                                           \
     X(TAKEN, taken)           /* out of the frontier; no credits yet */              \
     X(FETCHING, fetching)     /* a transfer runs; holds credits */                   \
+    X(ARCHIVING, archiving)   /* its WARC record is not on disk yet */               \
     X(WAITING, waiting)       /* body is whole; no room in the pool yet */           \
     X(CHAIN, chain)           /* with a worker */                                    \
     X(DELIVERING, delivering) /* with the sink or the dead letters */                \

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "job_archive.h"
 #include "parse/url.h"
 #include "visit_inner.h"
 
@@ -17,7 +18,28 @@ enum {
     WARNED_HOSTS = 20, /* after so many a dead host is no news */
 };
 
-void visit_fetch_field(struct visit *v, const struct fetch_answer *a)
+static void warc_field(struct buf *b, const struct warc_pack *copy)
+{
+    char id[WARC_UUID_TEXT];
+
+    mp_cstr(b, "warc");
+    if (!copy) {
+        mp_nil(b);
+        return;
+    }
+    warc_uuid_text(copy->uuid, id);
+    mp_map(b, 4);
+    mp_cstr(b, "file");
+    mp_cstr(b, copy->file);
+    mp_cstr(b, "offset");
+    mp_uint(b, copy->offset);
+    mp_cstr(b, "length");
+    mp_uint(b, copy->length);
+    mp_cstr(b, "id");
+    mp_cstr(b, id);
+}
+
+void visit_fetch_field(struct visit *v, const struct fetch_answer *a, const struct warc_pack *copy)
 {
     struct buf *b = &v->fetch;
     const struct frontier_item *item = v->item;
@@ -40,8 +62,7 @@ void visit_fetch_field(struct visit *v, const struct fetch_answer *a)
     item->via.n ? mp_str(b, item->via.p, item->via.n) : mp_nil(b);
     mp_cstr(b, "depth");
     mp_uint(b, item->depth);
-    mp_cstr(b, "warc");
-    mp_nil(b);
+    warc_field(b, copy);
 }
 
 /* ---- the answer ---- */
@@ -215,11 +236,22 @@ static void fetch_done(void *arg, struct fetch_answer *answer)
 
     if (answer->error == FETCH_ABORTED) /* the job is closing; visit_abandon ends it */
         return;
+    if (!v->item->is_robots)
+        frontier_transferred(j->frontier, v->item, uv_now(&j->loop));
+    if (job_archive_takes(j, answer))
+        job_archive_put(v, answer);
+    else
+        visit_answered(v, answer, NULL);
+}
+
+void visit_answered(struct visit *v, struct fetch_answer *answer, const struct warc_pack *copy)
+{
+    struct job *j = v->job;
+
     if (v->item->is_robots) {
         robots_answered(v, answer);
         return;
     }
-    frontier_transferred(j->frontier, v->item, uv_now(&j->loop));
     v->share = *answer->share;
     *answer->share = NULL;
     budget_settle(v->share, answer->body->len);
@@ -227,6 +259,6 @@ static void fetch_done(void *arg, struct fetch_answer *answer)
     v->bytes = answer->body->len;
     v->fetched_ms = clock_wall_ms();
     j->counts.body_bytes += answer->body->len;
-    visit_fetch_field(v, answer);
+    visit_fetch_field(v, answer, copy);
     page_answered(v, answer);
 }

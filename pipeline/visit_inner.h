@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "visit.h"
+#include "warc/pack.h"
 
 struct visit {
     struct job *job;
@@ -53,6 +54,9 @@ void visit_hold(struct visit *v);
 void visit_retry(struct visit *v, trommel_str retry_after);
 /* The host's robots.txt is there, or status 0: it cannot be had.  Frees v. */
 void visit_robots_end(struct visit *v, int status, trommel_str body);
-/* Writes the record's field `fetch`. */
-void visit_fetch_field(struct visit *v, const struct fetch_answer *a);
+/* Writes the record's field `fetch`.  copy: in the archive; NULL: none. */
+void visit_fetch_field(struct visit *v, const struct fetch_answer *a, const struct warc_pack *copy);
+/* The transfer has ended, and its copy, if one is made, is on disk: a page, a redirect, a failure, again
+ * later; or robots.txt.  May free v. */
+void visit_answered(struct visit *v, struct fetch_answer *answer, const struct warc_pack *copy);
 #endif

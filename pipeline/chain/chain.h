@@ -24,6 +24,7 @@ struct chain_config {
     struct chain_item *items;
     struct chain_set *sets; /* later ones win */
     size_t n_items, n_sets;
+    int is_none; /* nothing is run on a page, not even the parse; there are no items then */
 };
 
 /* The default chain: layout, boilerplate, metadata, dedupe. */
@@ -34,12 +35,17 @@ int chain_config_default(struct chain_config *c, struct err *err);
  *       - stage: boilerplate
  *         set: {model: FILE}
  *       - ./price.so                     # relative to the file
+ * `chain: []` is the empty chain: parsed, links collected; `chain: none` runs nothing at all, so that a record has
+ * but what is known of the page beforehand; `chain: default` the default one.
  * Errors name file, line, column, key and the mend.  A file without `chain:` gives the default chain. */
 int chain_config_read(const char *path, struct chain_config *c, struct err *err);
+/* As on a command line: "none", "default", or names and paths parted by commas.  *c is empty before. */
+int chain_config_named(struct chain_config *c, const char *text, struct err *err);
 /* Adds one "STAGE.OPTION=VALUE" (as of --set).  The stage's id may hold dots: the last dot before "="
  * parts it from the option. */
 int chain_config_set(struct chain_config *c, const char *assignment, struct err *err);
-/* Adds a stage behind those that are there: a bundled one's name, or a path (it has a slash or ends in .so). */
+/* Adds a stage behind those that are there: a bundled one's name, or a path (it has a slash or ends in .so).  "none",
+ * alone: the chain that runs nothing. */
 int chain_config_add(struct chain_config *c, const char *ref, struct err *err);
 /* Sets an option of the last stage ("option=value"), whatever its id is. */
 int chain_config_set_last(struct chain_config *c, const char *assignment, struct err *err);

@@ -82,7 +82,10 @@ static int set_add(struct chain_config *c, struct chain_set *set, struct err *er
 
 int chain_config_add(struct chain_config *c, const char *ref, struct err *err)
 {
-    return item_add(c, strdup(ref), err);
+    if (c->is_none || (!strcmp(ref, "none") && c->n_items))
+        return err_set(err, ERR_USAGE, "chain: `none` stands alone: it is a chain that runs nothing at all");
+    c->is_none = !strcmp(ref, "none");
+    return c->is_none ? 0 : item_add(c, strdup(ref), err);
 }
 
 int chain_config_set_last(struct chain_config *c, const char *assignment, struct err *err)
@@ -103,6 +106,28 @@ int chain_config_default(struct chain_config *c, struct err *err)
     *c = (struct chain_config){ 0 };
     for (size_t i = 0; i < sizeof bundled / sizeof bundled[0] && !rc; i++)
         rc = item_add(c, strdup(bundled[i]), err);
+    if (rc)
+        chain_config_release(c);
+    return rc;
+}
+
+int chain_config_named(struct chain_config *c, const char *text, struct err *err)
+{
+    int rc = 0;
+
+    *c = (struct chain_config){ 0 };
+    if (!strcmp(text, "default"))
+        return chain_config_default(c, err);
+    for (const char *at = text; !rc; at++) {
+        size_t n = strcspn(at, ",");
+        char *ref = n ? strndup(at, n) : NULL;
+        rc = ref ? chain_config_add(c, ref, err)
+                 : err_set(err, ERR_USAGE, "--chain %s: write none, default, or stages parted by commas", text);
+        free(ref);
+        at += n;
+        if (!*at)
+            break;
+    }
     if (rc)
         chain_config_release(c);
     return rc;
@@ -269,8 +294,16 @@ static int read_chain(struct reader *r, struct fy_node *root)
     list = fy_node_mapping_lookup_by_string(root, "chain", 5);
     if (!list)
         return chain_config_default(r->c, r->err);
+    if (fy_node_compare_string(list, "none", 4)) {
+        r->c->is_none = 1;
+        return 0;
+    }
+    if (fy_node_compare_string(list, "default", 7))
+        return chain_config_default(r->c, r->err);
     if (!fy_node_is_sequence(list))
-        return complain(r, list, "chain: must be a list of stages: one `- NAME` a line ([] for none)");
+        return complain(r, list,
+                        "chain: must be a list of stages: one `- NAME` a line ([] for no stage, none for not "
+                        "even the parse, default)");
     while (!rc && (item = fy_node_sequence_iterate(list, &iter)))
         rc = fy_node_is_mapping(item) ? read_item_map(r, item) : read_ref(r, item);
     return rc;

@@ -449,7 +449,7 @@ int chain_config_copy(const struct chain_config *from, struct chain_config *ret,
 {
     int rc = 0;
 
-    *ret = (struct chain_config){ 0 };
+    *ret = (struct chain_config){ .is_none = from->is_none };
     ret->items = calloc(from->n_items + 1, sizeof *ret->items);
     ret->sets = calloc(from->n_sets + 1, sizeof *ret->sets);
     if (!ret->items || !ret->sets)

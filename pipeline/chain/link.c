@@ -328,6 +328,8 @@ int chain_hash(struct chain *c, struct err *err)
 
     if (h)
         XXH3_128bits_reset(h);
+    if (h && c->is_none)
+        hash_text(h, "none");
     for (size_t i = 0; !rc && i < c->n_stages; i++) {
         const struct stage *s = &c->stages[i];
         hash_text(h, s->d.id);

@@ -321,6 +321,7 @@ int chain_load(struct chain *c, const struct chain_config *config, void (*at)(vo
 {
     int rc = 0;
 
+    c->is_none = config->is_none;
     for (size_t i = 0; !rc && i < config->n_items; i++) {
         if (at)
             at(arg, (uint32_t)i);

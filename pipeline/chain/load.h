@@ -78,6 +78,7 @@ struct chain {
     size_t n_fields;
     uint32_t slot_text, slot_kind, slot_sketch; /* what the host itself understands, or SLOT_NONE */
     char hash[33];
+    int is_none; /* nothing is run on a page, not even the parse */
     struct log_sink log;
     void (*at)(void *arg, uint32_t index); /* told before a stage's code is configured */
     void *at_arg;

@@ -44,6 +44,7 @@ struct proto_config {
 };
 
 #define PROTO_NETWORK 1u /* stages that need the network may run, outside the sandbox */
+#define PROTO_NONE    2u /* the chain `none` */
 
 struct proto_place { /* PAGE: where in the ring */
     uint32_t off, n;

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "parse/sniff.h"
 #include "plugin/stage/exec/exec.h"
 
 enum { PUT_MSGPACK_DEPTH = 16 };
@@ -664,6 +665,22 @@ static int status_refuses(const struct pool_page *in, struct arena *arena, struc
     return 1;
 }
 
+/* The chain `none`: what was known of the page beforehand, and that it is there. */
+static int run_none(struct run *r, const struct pool_page *in, struct run_result *ret)
+{
+    struct parse_output out = { .kind = PARSE_NONE };
+    char type[TYPE_MAX];
+
+    *ret = (struct run_result){ .stage = SLOT_NONE };
+    page_begin(r, in);
+    if (in->content_type.n) {
+        sniff_kind(in->content_type, in->body, type);
+        set_text(&out.content_type, type);
+    }
+    r->page.parsed = &out;
+    return page_finish(&r->page, &(struct links){ 0 }, ret);
+}
+
 int run_page(struct run *r, const struct pool_page *in, struct run_result *ret)
 {
     struct parse_input pi = {
@@ -681,6 +698,8 @@ int run_page(struct run *r, const struct pool_page *in, struct run_result *ret)
     crumb_at(r, CRUMB_PARSE, 0);
     if (status_refuses(in, &r->arena, &out))
         return run_parsed(r, in, &out, ret);
+    if (r->chain->is_none)
+        return run_none(r, in, ret);
     rc = parse_page(r->parse, &pi, &r->arena, &out);
     if (rc)
         out = (struct parse_output){ .kind = PARSE_NONE,

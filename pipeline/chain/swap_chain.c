@@ -72,6 +72,8 @@ void swap_chain_name(const struct swap_chain *c, char ret[STAGE_HASH_BYTES])
     if (!h)
         abort();
     XXH3_128bits_reset(h);
+    if (c->config.is_none)
+        hash_text(h, "none");
     for (size_t i = 0; i < c->config.n_items; i++) {
         hash_text(h, c->config.items[i].ref);
         hash_text(h, chain_ref_is_path(c->config.items[i].ref) ? c->sha[i] : "");

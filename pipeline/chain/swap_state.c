@@ -98,9 +98,9 @@ static json_t *chain_json(const struct swap_chain *c)
                               json_pack("{s:o, s:o, s:s}", "ref", text_json(item->ref), "file",
                                         text_json(is_copy ? slash + 1 : item->path), "sha", c->sha[i]));
     }
-    return json_pack("{s:I, s:s, s:b, s:o, s:o}", "generation", (json_int_t)c->generation, "hash", c->hash,
-                     "network", (c->flags & POOL_GEN_NETWORK) != 0, "items", items, "sets",
-                     sets_json(&c->config));
+    return json_pack("{s:I, s:s, s:b, s:b, s:o, s:o}", "generation", (json_int_t)c->generation, "hash", c->hash,
+                     "network", (c->flags & POOL_GEN_NETWORK) != 0, "none", c->config.is_none, "items", items,
+                     "sets", sets_json(&c->config));
 }
 
 static json_t *kept_json(const struct swap_kept *k)
@@ -237,7 +237,7 @@ static int chain_read(const json_t *j, const char *stages, struct swap_chain **r
 {
     const char *hash = json_string_value(json_object_get(j, "hash"));
     json_int_t generation = json_integer_value(json_object_get(j, "generation"));
-    struct chain_config config = { 0 };
+    struct chain_config config = { .is_none = json_is_true(json_object_get(j, "none")) };
     char(*sha)[STAGE_HASH_BYTES] = NULL;
     int rc = is_sha(hash) && generation >= 0 && generation < UINT32_MAX ? 0 : ERR_CORRUPT;
 

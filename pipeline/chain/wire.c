@@ -45,6 +45,7 @@ int wire_config(struct buf *b, const struct proto_config *head, const struct cha
     h.size = sizeof h;
     h.n_items = (uint32_t)config->n_items;
     h.n_sets = (uint32_t)config->n_sets;
+    h.flags |= config->is_none ? PROTO_NONE : 0;
     wire_head(b, PROTO_CONFIG, 0, 0);
     buf_add(b, &h, sizeof h);
     for (size_t i = 0; i < config->n_items; i++) {
@@ -114,6 +115,7 @@ int wire_config_read(const unsigned char *p, size_t n, struct proto_config *head
                        TROMMEL_VERSION, head->version);
     if (head->n_items > LIMIT_STAGES || head->n_sets > PROTO_CONFIG_MAX / 20)
         return err_set(err, ERR_CORRUPT, "damaged configuration");
+    ret->is_none = (head->flags & PROTO_NONE) != 0;
     ret->items = calloc(head->n_items + 1, sizeof *ret->items);
     ret->sets = calloc(head->n_sets + 1, sizeof *ret->sets);
     if (!ret->items || !ret->sets)

@@ -14,6 +14,7 @@
 #include "command/crawl_options.h"
 #include "command/number.h"
 #include "job.h"
+#include "warc/pack.h"
 
 static const char usage[] =
     "usage: trommel crawl [OPTION]... [SEED]...\n"
@@ -53,6 +54,15 @@ static const char usage[] =
     "      --worker-memory BYTES   address space of one worker (1073741824)\n"
     "      --allow-network-stages   stages that need network or files run outside the sandbox\n"
     "\n"
+    "the archive\n"
+    "      --warc[=DIR]        keep what was sent and received as WARC 1.1 files (JOB/warc); asks with\n"
+    "                          HTTP/1.1; a page's record is acknowledged when its WARC record is on disk\n"
+    "      --warc-compression HOW   gzip, zstd or none, each record by itself (gzip)\n"
+    "      --warc-size BYTES   of one file, about (1000000000)\n"
+    "      --warc-prefix NAME  files are NAME-TIMESTAMP-SERIAL-HOST.warc.gz, with .open while they are\n"
+    "                          written, and beside each its CDXJ index (trommel)\n"
+    "      --warc-operator WHO whom to ask about the crawl; stands in each file\n"
+    "\n"
     "the run\n"
     "      --name NAME         part of every record's id (the folder's name)\n"
     "      --grace SECONDS     after an interrupt, for what is under way (10)\n"
@@ -65,7 +75,7 @@ static const char usage[] =
     "Exit status: 0 all done, 1 some pages failed (they are listed) or the job was stopped, 2 wrong usage\n"
     "or configuration, 3 could not run or go on.\n";
 
-enum kind { KIND_STR, KIND_FLAG, KIND_UNSIGNED, KIND_U64, KIND_F64, KIND_MS, KIND_SCOPE };
+enum kind { KIND_STR, KIND_FLAG, KIND_UNSIGNED, KIND_U64, KIND_F64, KIND_MS, KIND_SCOPE, KIND_WARC, KIND_CODING };
 
 struct crawl_args {
     struct job_options job;
@@ -106,6 +116,11 @@ static const struct row rows[] = {
     { "worker-memory", KIND_U64, AT(worker_bytes), 64.0 * MIB, 1e13, "bytes" },
     { "grace", KIND_F64, AT(grace_s), 0, 86400, "seconds" },
     { "sink-patience", KIND_F64, AT(sink_patience_s), 0, 1e7, "seconds" },
+    { "warc", KIND_WARC, AT(warc), 0, 0, "a folder" },
+    { "warc-compression", KIND_CODING, AT(warc_coding), 0, 0, "gzip, zstd or none" },
+    { "warc-size", KIND_U64, AT(warc_bytes), 1, 1e15, "bytes" },
+    { "warc-prefix", KIND_STR, AT(warc_prefix), 0, 0, "a name" },
+    { "warc-operator", KIND_STR, AT(warc_operator), 0, 0, "a name or address" },
     { "allow-private", KIND_FLAG, AT(allow_private), 0, 0, NULL },
     { "allow-network-stages", KIND_FLAG, AT(network_stages), 0, 0, NULL },
     { "insecure", KIND_FLAG, AT(insecure), 0, 0, NULL },
@@ -122,6 +137,12 @@ static const struct row *row_find(const char *name, size_t n)
         if (strlen(rows[i].name) == n && !memcmp(rows[i].name, name, n))
             return &rows[i];
     return NULL;
+}
+
+/* May stand alone on the command line. */
+static int value_optional(const struct row *row)
+{
+    return row->kind == KIND_FLAG || row->kind == KIND_WARC;
 }
 
 static int scope_parse(const char *text, enum frontier_scope *ret)
@@ -147,6 +168,24 @@ static int flag_parse(const char *text, int *ret)
     return 0;
 }
 
+static int coding_parse(const char *text, int *ret)
+{
+    for (int i = 0; i < WARC_CODINGS; i++)
+        if (!strcmp(warc_coding_names[i], text)) {
+            *ret = i;
+            return 0;
+        }
+    return ERR_USAGE;
+}
+
+/* A folder, or only whether there is to be an archive. */
+static const char *warc_parse(const char *text)
+{
+    int on = 1;
+
+    return flag_parse(text, &on) < 0 ? text : on ? "" : NULL;
+}
+
 /* Sets one option from text.  `where` names the place for the message ("--depth", "job.yaml: depth"). */
 static int row_set(const struct row *row, const char *text, const char *where, struct job_options *opt, struct err *err)
 {
@@ -165,6 +204,14 @@ static int row_set(const struct row *row, const char *text, const char *where, s
     case KIND_SCOPE:
         return scope_parse(text, (enum frontier_scope *)at) == 0 ? 0
                : err_set(err, ERR_USAGE, "%s: \"%s\" is no scope; it must be %s", where, text, row->unit);
+    case KIND_CODING:
+        return coding_parse(text, (int *)at) == 0 ? 0
+               : err_set(err, ERR_USAGE, "%s: \"%s\" is no compression; it must be %s", where, text, row->unit);
+    case KIND_WARC:
+        if (text && !*text)
+            return err_set(err, ERR_USAGE, "%s: is empty; give %s, or leave the = out", where, row->unit);
+        *(const char **)at = warc_parse(text);
+        return 0;
     default:
         break;
     }
@@ -191,7 +238,7 @@ int crawl_option_set(const char *name, size_t n, const char *text, struct job_op
     if (!row)
         return ERR_ABSENT;
     snprintf(where, sizeof where, "--%.*s", (int)n, name);
-    if (!text && row->kind != KIND_FLAG)
+    if (!text && !value_optional(row))
         return err_set(err, ERR_USAGE, "%s: needs a value: %s", where, row->unit);
     return row_set(row, text, where, opt, err);
 }
@@ -265,7 +312,7 @@ static int argument(struct crawl_args *a, int argc, char **argv, int *i, int pas
     if (!is_config && !is_set && !row)
         return err_set(err, ERR_USAGE, "%.*s: unknown option; `trommel crawl --help` lists them", (int)n, arg);
     const char *value = eq ? eq + 1 : NULL;
-    if (!value && !(row && row->kind == KIND_FLAG)) {
+    if (!value && !(row && value_optional(row))) {
         if (*i + 1 >= argc)
             return err_set(err, ERR_USAGE, "%s: needs a value", arg);
         value = argv[++*i];
@@ -319,6 +366,8 @@ struct job_options crawl_options_default(void)
         .grace_s = 10,
         .sink_patience_s = 30,
         .user_agent = "Trommel/" TROMMEL_VERSION,
+        .warc_prefix = "trommel",
+        .warc_bytes = 1000000000,
         .timeout_ms = 30000,
         .connect_ms = 10000,
         .body_bytes = LIMIT_BODY_BYTES,

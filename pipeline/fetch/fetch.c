@@ -187,6 +187,8 @@ static struct transfer *transfer_take(struct fetch *f)
         f->handles++;
         buf_init(&t->headers, 2u * f->opt.header_bytes); /* bare LF becomes CRLF */
         buf_init(&t->scratch, f->opt.header_bytes);
+        buf_init(&t->request, f->opt.header_bytes);
+        buf_init(&t->head, f->opt.header_bytes);
     }
     transfer_clear(t);
     return t;
@@ -199,6 +201,8 @@ static void transfer_put(struct transfer *t)
         buf_release(&t->headers);
     if (t->scratch.cap > SPARE_BYTES)
         buf_release(&t->scratch);
+    if (t->head.cap > SPARE_BYTES)
+        buf_release(&t->head);
     curl_easy_reset(t->easy);
     t->next = t->f->spare;
     t->f->spare = t;
@@ -218,6 +222,8 @@ static void transfer_free(struct transfer *t)
     curl_easy_cleanup(t->easy);
     buf_release(&t->headers);
     buf_release(&t->scratch);
+    buf_release(&t->request);
+    buf_release(&t->head);
     buf_release(&t->body);
     uv_close((uv_handle_t *)&t->deadline, deadline_closed);
 }

@@ -23,6 +23,7 @@ struct fetch_options {
     unsigned connections;         /* at a time */
     struct budget *budget;
     int insecure;                 /* certificates are not checked; only by the user's word */
+    int as_received;              /* for an archive: HTTP/1.1, and the answer has all that was sent and came */
 };
 
 #define FETCH_ERROR_MAP(X)                                                              \
@@ -45,6 +46,10 @@ struct fetch_answer {
     trommel_str content_type, content_encoding, location, retry_after;
     trommel_str headers;          /* "name: value\r\n", names as received; last response only */
     struct buf *body;             /* as received (transfer coding removed, content coding not) */
+    /* with as_received: */
+    trommel_str request;          /* as sent */
+    trommel_str head;             /* from the final status line to the blank line, byte for byte */
+    int chunked;                  /* the body still has its transfer coding */
     struct budget_share **share;  /* the page's credits; may be taken, else given back */
     const char *ip;               /* connected to, or "" */
     const char *protocol;         /* "http/1.1" */
@@ -52,6 +57,9 @@ struct fetch_answer {
     int transient;                /* worth trying again */
     uint64_t wall_us;
 };
+
+/* The most that is held of a body whose payload may have so many bytes, with as_received. */
+#define FETCH_RECEIVED_BYTES(body_bytes) (2 * (uint64_t)(body_bytes) + 65536)
 
 int fetch_new(uv_loop_t *loop, const struct fetch_options *opt, struct fetch **ret, struct err *err);
 /* Aborts what runs (its callbacks come with FETCH_ABORTED) and closes; done_fn when all handles are closed. */

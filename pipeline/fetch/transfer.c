@@ -75,6 +75,8 @@ static void headers_complete(struct transfer *t)
     if (status < 200)
         return; /* interim: another status line follows */
     t->have_headers = 1;
+    if (t->f->opt.as_received)
+        received_headers(t);
     t->tls = tls_version(t->easy); /* known only while the connection is the transfer's */
     if (curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip) == CURLE_OK && ip)
         snprintf(t->ip, sizeof t->ip, "%s", ip);
@@ -110,11 +112,14 @@ static size_t on_header(char *p, size_t size, size_t count, void *user)
     if (n >= 5 && !memcmp(p, "HTTP/", 5) && !t->in_headers) {
         t->in_headers = 1;
         buf_clear(&t->headers);
+        buf_clear(&t->head);
     } else if (n) {
         header_line(t, p, n);
     } else {
         headers_complete(t);
     }
+    if (t->f->opt.as_received)
+        buf_add(&t->head, p, all);
     return all;
 }
 
@@ -131,8 +136,7 @@ static int announced_too_large(const struct transfer *t)
     return announced > (curl_off_t)t->body_max;
 }
 
-/* What the buffer will hold once n more bytes are in: it doubles (base/buf.h), and the credits follow. */
-static uint64_t capacity_with(const struct transfer *t, size_t n)
+uint64_t transfer_capacity(const struct transfer *t, size_t n)
 {
     size_t need = t->body.len + n, cap = t->body.cap ? t->body.cap : 256;
 
@@ -145,6 +149,9 @@ static size_t on_body(char *p, size_t size, size_t count, void *user)
 {
     struct transfer *t = user;
     size_t n = size * count;
+
+    if (t->chunked)
+        return received_chunks(t, p, n);
     int over = n > t->body_max - t->body.len;
 
     if (over)
@@ -153,7 +160,7 @@ static size_t on_body(char *p, size_t size, size_t count, void *user)
         t->too_large = 1;
         return 0;
     }
-    if (budget_grow(t->share, capacity_with(t, n)) < 0) {
+    if (budget_grow(t->share, transfer_capacity(t, n)) < 0) {
         transfer_pause(t);
         return CURL_WRITEFUNC_PAUSE; /* curl keeps these bytes and brings them again */
     }
@@ -170,7 +177,11 @@ void transfer_clear(struct transfer *t)
     buf_clear(&t->headers);
     buf_clear(&t->scratch);
     buf_init(&t->body, 0);
-    t->header_bytes = 0;
+    buf_clear(&t->request);
+    buf_clear(&t->head);
+    chunked_init(&t->chunks);
+    t->header_bytes = t->payload_bytes = 0;
+    t->chunked = t->bad_chunks = 0;
     t->in_headers = t->have_headers = t->too_large = t->headers_too_large = 0;
     t->refused = t->connected = 0;
     t->refused_as = NULL;
@@ -243,6 +254,8 @@ int transfer_set_up(struct transfer *t, const struct fetch_request *req)
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    if (opt->as_received)
+        received_set_up(t);
     set_limits(t);
     return rc == CURLE_OK ? 0 : ERR_NOMEM;
 }
@@ -292,6 +305,8 @@ static struct judged judge(const struct transfer *t, CURLcode code, enum fetch_e
         return (struct judged){ code, FETCH_HEADERS, 0 };
     if (t->too_large)
         return (struct judged){ code, FETCH_TOO_LARGE, 0 };
+    if (t->bad_chunks)
+        return (struct judged){ code, FETCH_PROTOCOL, 0 };
     if (t->refused && !t->connected && code != CURLE_OK)
         return (struct judged){ code, FETCH_PRIVATE, 0 };
     if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR)
@@ -329,8 +344,7 @@ static const char *message_of(struct transfer *t, const struct judged *how, CURL
     return t->message;
 }
 
-/* The next line of the headers from *at; name and value apart.  0 at the end. */
-static int header_next(const struct transfer *t, size_t *at, trommel_str *name, trommel_str *value)
+int transfer_header_next(const struct transfer *t, size_t *at, trommel_str *name, trommel_str *value)
 {
     size_t left = t->headers.len - *at;
 
@@ -357,7 +371,7 @@ static trommel_str header_find(const struct transfer *t, const char *wanted, int
     trommel_str name, value, found = { 0 };
     size_t at = 0, n = strlen(wanted);
 
-    while (header_next(t, &at, &name, &value))
+    while (transfer_header_next(t, &at, &name, &value))
         if (name.n == n && !strncasecmp(name.p, wanted, n) && value.n) {
             found = value;
             if (!last)
@@ -372,7 +386,7 @@ static trommel_str header_join(struct transfer *t, const char *wanted)
     trommel_str name, value;
     size_t at = 0, n = strlen(wanted);
 
-    while (header_next(t, &at, &name, &value))
+    while (transfer_header_next(t, &at, &name, &value))
         if (name.n == n && !strncasecmp(name.p, wanted, n) && value.n) {
             buf_add(&t->scratch, ", ", t->scratch.len ? 2 : 0);
             buf_add(&t->scratch, value.p, value.n);
@@ -414,6 +428,9 @@ void transfer_answer(struct transfer *t, CURLcode code, enum fetch_error forced,
         .retry_after = header_find(t, "retry-after", 0),
         .headers = { (const char *)t->headers.data, t->have_headers ? t->headers.len : 0 },
         .body = &t->body,
+        .request = { (const char *)t->request.data, t->request.len },
+        .head = { (const char *)t->head.data, t->have_headers ? t->head.len : 0 },
+        .chunked = t->chunked,
         .share = &t->share,
         .ip = t->ip[0] ? t->ip : t->refused_ip,
         .protocol = protocol_name(t->easy),

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "fetch/fetch.h"
+#include "parse/chunked.h"
 
 struct transfer {
     struct fetch *f;
@@ -14,6 +15,10 @@ struct transfer {
     struct fetch_request req;     /* its url is not kept: curl has a copy */
     struct budget_share *share;
     struct buf body, headers, scratch;
+    struct buf request, head;     /* for an archive, byte for byte */
+    struct chunked chunks;        /* what the body's transfer coding has come to … */
+    uint64_t payload_bytes;       /* … and how much of the body is payload */
+    int chunked, bad_chunks;
     uint64_t header_bytes;        /* all that came, interim responses and trailers as well */
     uint32_t body_max, total_ms;
     int in_headers, have_headers; /* between status line and blank line; a final response's are complete */
@@ -53,6 +58,15 @@ void transfer_clear(struct transfer *t);
 int transfer_set_up(struct transfer *t, const struct fetch_request *req);
 /* Fills the answer; before the handle is taken from curl.  forced: what we ended it for, or FETCH_OK. */
 void transfer_answer(struct transfer *t, CURLcode code, enum fetch_error forced, struct fetch_answer *ret);
+/* The next line of the headers from *at; name and value apart.  0 at the end. */
+int transfer_header_next(const struct transfer *t, size_t *at, trommel_str *name, trommel_str *value);
+/* What the body's buffer will hold once n more bytes are in: it doubles (base/buf.h), and the credits follow. */
+uint64_t transfer_capacity(const struct transfer *t, size_t n);
+/* received.c: for an archive (fetch_options.as_received).  After the other options are set; after the headers;
+ * for each piece of a body that keeps its transfer coding, returning as curl's write function. */
+void received_set_up(struct transfer *t);
+void received_headers(struct transfer *t);
+size_t received_chunks(struct transfer *t, const char *p, size_t n);
 /* fetch.c: the budget has no room; stops the clock. */
 void transfer_pause(struct transfer *t);
 #endif

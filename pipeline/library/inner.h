@@ -36,6 +36,7 @@ enum {
     QUEUE_MOST = 1 << 20,
     QUEUE_BYTES_MOST = 64 * 1024 * 1024, /* of pages that were copied to wait */
     SINK_PATIENCE_MS = 30000,
+    FAILED_REASON_MOST = 63, /* of trommel_input.failed */
     SINK_CLOSE_MS = 2000, /* for a sink to make safe what it has taken */
     COMMITTED_MOST = 64,
     SAID_MOST = 1000, /* lines of log that wait for their callback; more are lost */

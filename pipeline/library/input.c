@@ -62,6 +62,8 @@ static int url_in(struct trommel *t, const char *what, trommel_str url, trommel_
     return 0;
 }
 
+static const char reason_bytes[] = "abcdefghijklmnopqrstuvwxyz0123456789_";
+
 /* All that can be wrong with an input, but for its body, which the worker judges. */
 static int input_check(struct trommel *t, const trommel_input *in, struct pool_page *page, struct err *err)
 {
@@ -74,6 +76,10 @@ static int input_check(struct trommel *t, const trommel_input *in, struct pool_p
         (rc = url_in(t, "url", in->url, &page->head.url, err)) < 0 ||
         (rc = url_in(t, "final_url", in->final_url, &page->head.final_url, err)) < 0)
         return rc;
+    for (size_t i = 0; i < in->failed.n; i++)
+        if (in->failed.n > FAILED_REASON_MOST ||
+            !memchr(reason_bytes, in->failed.p[i], sizeof reason_bytes - 1))
+            return err_set(err, ERR_INVALID, "failed: give a short name of a-z, 0-9 and _, as \"too_large\"");
     if (in->body.n > LIMIT_BODY_BYTES)
         return err_set(err, ERR_LIMIT, "body: %zu bytes are over the limit of %u", in->body.n,
                        LIMIT_BODY_BYTES);
@@ -82,7 +88,10 @@ static int input_check(struct trommel *t, const trommel_input *in, struct pool_p
 
 static void id_make(const trommel_input *in, struct pool_page *page)
 {
-    trommel_str of = in->id.n ? in->id : page->head.url.n ? page->head.url : in->body;
+    trommel_str of = in->id.n           ? in->id
+                     : in->made_of.n    ? in->made_of
+                     : page->head.url.n ? page->head.url
+                                        : in->body;
     XXH128_canonical_t id;
 
     XXH128_canonicalFromHash(&id, XXH3_128bits(of.n ? of.p : "", of.n));

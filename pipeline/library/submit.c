@@ -1,4 +1,5 @@
 /* submit: handing pages over, the queue of those that wait for a worker, and room; see trommel.h. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +130,7 @@ static int submit(struct trommel *t, const trommel_input *in, void *user, void (
 
     if (rc == 0 && !(k = ticket_new(&page, user)))
         rc = ERR_NOMEM;
-    if (rc == 0) {
+    if (rc == 0 && !in->failed.n) {
         k->release = release;
         rc = ticket_start(t, k, &page, err);
     }
@@ -139,6 +140,14 @@ static int submit(struct trommel *t, const trommel_input *in, void *user, void (
         return rc;
     }
     tickets_add(t, k);
+    *ret_waits = 0;
+    if (in->failed.n) {
+        char reason[FAILED_REASON_MOST + 1];
+        snprintf(reason, sizeof reason, "%.*s", (int)in->failed.n, in->failed.p);
+        ticket_fail(t, k, OUTCOME_FAILED, reason, "");
+        bell_ring(t); /* whoever dispatches waits for something else */
+        return 0;
+    }
     deadline_set(t, k, in->deadline_ms);
     *ret_waits = k->state == TICKET_QUEUED;
     if (!*ret_waits)

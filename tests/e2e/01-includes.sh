@@ -10,15 +10,16 @@ claim() { if [ -z "$1" ]; then echo "ok - $2"; else echo "not ok - $2"; printf '
 allowed="base:
 parse:
 page:parse
-fetch:page
+fetch:page parse
 frontier:parse record
 record:schemas
 index:record plugin/stage/dedupe
 chain:page record parse plugin/stage/exec
 deliver:record chain
+warc:record parse
 library:chain record index parse deliver
 control:record chain
-command:. control library fetch chain record frontier deliver index parse page"
+command:warc . control library fetch chain record frontier deliver index parse page"
 while IFS=: read -r folder may; do
     [ -d "pipeline/$folder" ] || continue
     wrong=

@@ -143,6 +143,10 @@ typedef struct trommel_input {
     uint32_t deadline_ms;     /* from submit until its record is made; 0: none.  Over it, it is handed out as failed,
                                * `deadline`, whatever its worker still does */
     uint32_t rsv2;
+    trommel_str made_of; /* id is empty: the record's id is made from this instead of the URL */
+    /* Not empty: there is no page to be had, and this is why: [a-z0-9_], at most 63 bytes.  No worker sees it; its
+     * record has the outcome failed and this reason. */
+    trommel_str failed;
 } trommel_input;
 
 /* Starts the workers, loads and checks the chain.  0, or an error with *err saying what and the mend.

@@ -39,6 +39,45 @@ static int read_yaml(const char *text, struct chain_config *c, struct err *err)
 
 /* ---- the file ---- */
 
+static void none_is_not_the_empty_chain(void **state)
+{
+    static const struct {
+        const char *text;
+        int is_none;
+        size_t n_items;
+    } rows[] = { { "chain: none\n", 1, 0 }, { "chain: []\n", 0, 0 }, { "chain: default\n", 0, 4 } };
+    struct chain_config c, copy;
+    struct proto_config head = { 0 };
+    struct buf b = BUF_INIT(PROTO_CONFIG_MAX);
+    struct err err = { 0 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(read_yaml(rows[i].text, &c, &err), 0);
+        assert_int_equal(c.is_none, rows[i].is_none);
+        assert_int_equal(c.n_items, rows[i].n_items);
+        snprintf(head.version, sizeof head.version, "%s", TROMMEL_VERSION);
+        buf_clear(&b);
+        assert_int_equal(wire_config(&b, &head, &c), 0); /* it reaches the worker */
+        assert_int_equal(wire_config_read(b.data + sizeof(struct proto_head), b.len - sizeof(struct proto_head), &head,
+                                          &copy, &err),
+                         0);
+        assert_int_equal(copy.is_none, rows[i].is_none);
+        chain_config_release(&c);
+        chain_config_release(&copy);
+        head = (struct proto_config){ 0 };
+    }
+    buf_release(&b);
+    assert_int_equal(chain_config_named(&c, "none", &err), 0);
+    assert_true(c.is_none);
+    assert_int_equal(chain_config_named(&c, "layout,./x.so", &err), 0);
+    assert_int_equal(c.n_items, 2);
+    chain_config_release(&c);
+    assert_int_equal(chain_config_named(&c, "layout,none", &err), ERR_USAGE);
+    assert_non_null(strstr(err.text, "stands alone"));
+    assert_int_equal(chain_config_named(&c, "layout,,x", &err), ERR_USAGE);
+}
+
 static void a_chain_is_read_wrongly(void **state)
 {
     struct chain_config c;
@@ -432,6 +471,7 @@ static void a_configuration_changes_on_its_way(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(none_is_not_the_empty_chain),
         cmocka_unit_test(a_chain_is_read_wrongly),
         cmocka_unit_test(no_chain_is_not_the_default),
         cmocka_unit_test(a_mistake_is_not_placed),

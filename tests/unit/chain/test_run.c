@@ -622,6 +622,23 @@ static void an_answer_that_is_no_page_is_read_as_one(void **state)
     has("\"code\":\"unchanged\",\"reason\":\"http_304\"");
 }
 
+static void the_chain_none_runs_something(void **state)
+{
+    int *is_none = (int *)(uintptr_t)&run.chain->is_none;
+
+    (void)state;
+    act = must_not_run;
+    *is_none = 1;
+    answer_run(200, "<title>None</title><p>Read <a href=\"/x\">this</a>.");
+    assert_int_equal(res.outcome, OUTCOME_OK);
+    has("\"content_type\":\"text/html\"");
+    has("\"stages\":[]");
+    has_not("links");
+    answer_run(404, "");
+    assert_int_equal(res.outcome, OUTCOME_FAILED);
+    *is_none = 0;
+}
+
 /* ---- links ---- */
 
 static void links_are_collected_wrongly(void **state)
@@ -701,6 +718,7 @@ int main(void)
         ON_PAGE(a_long_stage_is_not_told_to_stop),
         ON_PAGE(what_is_no_page_runs_the_chain),
         ON_PAGE(an_answer_that_is_no_page_is_read_as_one),
+        ON_PAGE(the_chain_none_runs_something),
         ON_PAGE(links_are_collected_wrongly),
         ON_PAGE(a_page_that_forbids_is_followed),
         ON_PAGE(links_have_no_bounds),

@@ -107,6 +107,45 @@ static void test_odd_pages_have_their_records(void **state)
     trommel_close(t);
 }
 
+static void test_what_could_not_be_had_is_a_record(void **state)
+{
+    trommel *t = pipeline(1);
+    trommel_input in = page_of("late", NULL), bad = page_of("bad", NULL);
+
+    in.status = 500;
+    in.failed = str_of("too_large");
+    bad.failed = str_of("Too large");
+    refused(t, bad, "short name");
+    assert_int_equal(trommel_submit(t, &in, &in, NULL), 0);
+    assert_int_equal(trommel_flush(t, 20000, NULL), 0);
+    assert_int_equal(kept.n, 1);
+    assert_int_equal(kept.outcome[0], TROMMEL_OUT_FAILED);
+    assert_ptr_equal(kept.user[0], &in);
+    field_is("late", "outcome.code", "failed");
+    field_is("late", "outcome.reason", "too_large");
+    trommel_close(t);
+}
+
+static void test_an_id_is_made_of_what_is_given(void **state)
+{
+    trommel *t = pipeline(1);
+    trommel_input in = page_of(NULL, story);
+    struct mp_value id[3];
+
+    in.id = (trommel_str){ 0 };
+    in.url = str_of("http://ost.example/");
+    for (int i = 0; i < 3; i++) {
+        in.made_of = str_of(i == 1 ? "another capture" : "one capture");
+        assert_int_equal(trommel_submit(t, &in, NULL, NULL), 0);
+        assert_int_equal(trommel_flush(t, 20000, NULL), 0);
+        assert_int_equal(record_get(kept.record[i].data, kept.record[i].len, "id", &id[i]), 0);
+        assert_int_equal(id[i].type, MP_BIN);
+    }
+    assert_memory_not_equal(id[0].p, id[1].p, RECORD_ID_BYTES);
+    assert_memory_equal(id[0].p, id[2].p, RECORD_ID_BYTES);
+    trommel_close(t);
+}
+
 static void test_full_is_told_and_passes(void **state)
 {
     trommel_options opt = options(1);
@@ -248,6 +287,8 @@ int main(void)
         cmocka_unit_test(test_duplicates_are_told_by_the_callers_ids),
         cmocka_unit_test(test_what_cannot_be_submitted_is_named),
         cmocka_unit_test(test_odd_pages_have_their_records),
+        cmocka_unit_test(test_what_could_not_be_had_is_a_record),
+        cmocka_unit_test(test_an_id_is_made_of_what_is_given),
         cmocka_unit_test(test_full_is_told_and_passes),
         cmocka_unit_test(test_the_descriptor_tells),
         cmocka_unit_test(test_closing_leaves_pending_pages),
