@@ -90,20 +90,22 @@ static int part_end(struct page *p, struct err *err)
 
 static void value_put(struct page *p, const char *tag, trommel_str raw)
 {
-    struct buf json = BUF_INIT(8u * LIMIT_RECORD_BYTES);
+    struct buf json = BUF_INIT(MIB);
     trommel_str s = diff_str(raw);
 
     if (!raw.n) {
         PUT(p, "<span class=\"d\">not there</span>");
         return;
     }
-    if (!s.p && record_json(raw.p, raw.n, &json) == 0)
+    if (!s.p) {
+        record_json(raw.p, raw.n, &json); /* if there is no room for all of it, as much as there is */
         s = (trommel_str){ (const char *)json.data, json.len };
+    }
     buf_printf(&p->b, "<%s class=\"v\" dir=\"auto\">", tag);
     html_text(&p->b, view_cut(s, VALUE_BYTES));
     buf_printf(&p->b, "</%s>", tag);
     if (s.n > VALUE_BYTES)
-        buf_printf(&p->b, " <small>… %zu bytes more</small>", s.n - VALUE_BYTES);
+        PUT(p, " <small>… and more</small>");
     buf_release(&json);
 }
 
@@ -236,7 +238,7 @@ static int index_put(struct page *p, const struct diff_changed *changed, uint32_
     int rc = 0;
 
     PUT(p, "<div class=\"t\"><table>\n<tr><th class=\"n\">magnitude</th><th>record</th></tr>\n");
-    for (uint32_t i = 0; i < n && rc == 0; i++) {
+    for (uint32_t i = 0; i < n && rc == 0 && p->bytes < DIFF_PAGE_MAX / 2; i++) {
         trommel_str record;
         rc = diff_run_load_one(p->run, &changed[i].old_at, &record, err);
         buf_printf(&p->b, "<tr><td class=\"n\">%.2f</td><td><a href=\"#r%u\">", changed[i].magnitude, i + 1);
@@ -257,6 +259,8 @@ static int changed_put(struct page *p, struct err *err)
 
     if (!n)
         return 0;
+    if (!diff_run_args(p->run)->top && n > DIFF_TOP) /* all of them are for JSON */
+        n = DIFF_TOP;
     buf_printf(&p->b, "<h2 id=\"changed\">Changed most</h2>\n<p class=\"d\">%u of %llu records that changed",
                n, (unsigned long long)all);
     PUT(p, "; gone words stand <del>so</del>, new ones <ins>so</ins></p>\n");

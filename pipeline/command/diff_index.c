@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
+#include "base/clock.h"
 #include "record/record.h"
 
 enum { TRIES = 64 /* records read in search of the right one among equal hashes */, HEX_MAX = 128 };
@@ -63,21 +64,13 @@ static uint64_t key_hash(const struct diff_index *ix, const struct key *k)
     return XXH3_64bits_withSeed(k->text.p, k->text.n, ix->seed + (unsigned char)k->kind);
 }
 
-/* The digits of fetched_at (RFC 3339, UTC), which sort as the times do: YYYYMMDDhhmmss and milliseconds. */
+/* When it was fetched, as a number that grows with time; 0: it does not say. */
 static uint64_t when_of(trommel_str record)
 {
     trommel_str s = record_get_str(record.p, record.n, "fetched_at");
-    uint64_t when = 0;
-    int digits = 0;
+    int64_t ms;
 
-    for (size_t i = 0; i < s.n && digits < 17; i++)
-        if (s.p[i] >= '0' && s.p[i] <= '9') {
-            when = 10 * when + (uint64_t)(s.p[i] - '0');
-            digits++;
-        }
-    for (; digits < 17; digits++)
-        when *= 10;
-    return when;
+    return s.n && clock_rfc3339_parse(s.p, s.n, &ms) == 0 ? (uint64_t)ms ^ 1ull << 63 : 0;
 }
 
 struct diff_index *diff_index_new(struct diff_store *store)

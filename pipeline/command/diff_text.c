@@ -31,15 +31,22 @@ static void clean_print(struct text *t, trommel_str s)
     free(clean);
 }
 
+/* As JSON, the beginning of it. */
 static void value_print(struct text *t, const char *mark, trommel_str raw)
 {
-    struct buf json = BUF_INIT(8u * LIMIT_RECORD_BYTES);
+    struct buf cut = BUF_INIT(64 * KIB), json = BUF_INIT(MIB);
+    trommel_str s = diff_str(raw);
 
-    if (record_json(raw.p, raw.n, &json) < 0)
-        buf_clear(&json);
+    if (s.n > 4 * TEXT_BYTES) {
+        s = view_cut(s, 4 * TEXT_BYTES);
+        mp_str(&cut, s.p, s.n);
+        raw = (trommel_str){ (const char *)cut.data, cut.len };
+    }
+    record_json(raw.p, raw.n, &json); /* if there is no room for all of it, as much as there is */
     fprintf(t->f, "        %s ", mark);
     clean_print(t, (trommel_str){ (const char *)json.data, json.len });
     fputs(json.len > TEXT_BYTES ? " …\n" : "\n", t->f);
+    buf_release(&cut);
     buf_release(&json);
 }
 

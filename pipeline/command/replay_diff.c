@@ -2,9 +2,12 @@
 #include "command/replay_diff.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "command/diff.h"
@@ -18,6 +21,17 @@ struct replay_diff {
     FILE *html; /* NULL: none */
 };
 
+/* What is in it stays until there is a page to be written. */
+static FILE *file_open(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (fd >= 0 && !f)
+        close(fd);
+    return f;
+}
+
 int replay_diff_open(const char *old, const char *new_name, struct diff_args *args, struct replay_diff **ret,
                      struct err *err)
 {
@@ -28,7 +42,7 @@ int replay_diff_open(const char *old, const char *new_name, struct diff_args *ar
         abort();
     diff_args_end(args);
     d->args = args;
-    if (args->html && !(d->html = fopen(args->html, "we")))
+    if (args->html && !(d->html = file_open(args->html)))
         return err_set(err, ERR_USAGE, "--html: %s: cannot be written: %s", args->html, strerror(errno));
     return diff_run_open(old, args, &d->run, err);
 }
@@ -43,9 +57,12 @@ int replay_diff_read(struct replay_diff *d, const char *path, struct err *err)
     return diff_run_read(d->run, path, err);
 }
 
-/* The page first: where it lies can be said by what runs us. */
 static int html_write(struct replay_diff *d, struct err *err)
 {
+    struct stat st;
+
+    if (fstat(fileno(d->html), &st) == 0 && S_ISREG(st.st_mode) && ftruncate(fileno(d->html), 0) < 0)
+        return err_set(err, ERR_IO, "%s: cannot be emptied: %s", d->args->html, strerror(errno));
     int rc = diff_report_html(d->run, d->new_name, d->html, err);
     int has_failed = ferror(d->html) != 0;
 

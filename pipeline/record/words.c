@@ -56,27 +56,21 @@ static const struct range ranges[] = {
     { 0x20000, 0x3ffff, KIND_SINGLE },
 };
 
-static enum kind ascii_kind(uint32_t c)
-{
-    if ((c | 32) - 'a' < 26 || c == '_')
-        return KIND_LETTER;
-    if (c - '0' < 10)
-        return KIND_DIGIT;
-    if (c == ' ' || (c >= '\t' && c <= '\r'))
-        return KIND_SPACE;
-    if (c == '\'')
-        return KIND_JOINS_LETTERS;
-    if (c == '.' || c == ',')
-        return KIND_JOINS_DIGITS;
-    return c < ' ' || c == 0x7f ? KIND_LETTER : KIND_SINGLE;
-}
+static const unsigned char ascii_kinds[128] = {
+    [0 ... 8] = KIND_LETTER,     ['\t' ... '\r'] = KIND_SPACE, [14 ... 31] = KIND_LETTER,
+    [' '] = KIND_SPACE,          ['!' ... '&'] = KIND_SINGLE,  ['\''] = KIND_JOINS_LETTERS,
+    ['(' ... '+'] = KIND_SINGLE, [','] = KIND_JOINS_DIGITS,    ['-'] = KIND_SINGLE,
+    ['.'] = KIND_JOINS_DIGITS,   ['/'] = KIND_SINGLE,          ['0' ... '9'] = KIND_DIGIT,
+    [':' ... '@'] = KIND_SINGLE, ['A' ... 'Z'] = KIND_LETTER,  ['[' ... '^'] = KIND_SINGLE,
+    ['_'] = KIND_LETTER,         ['`'] = KIND_SINGLE,          ['a' ... 'z'] = KIND_LETTER,
+    ['{' ... '~'] = KIND_SINGLE, [127] = KIND_LETTER,
+};
 
-static enum kind char_kind(uint32_t c)
+/* Of a character beyond ASCII. */
+static enum kind wide_kind(uint32_t c)
 {
     size_t low = 0, high = sizeof ranges / sizeof ranges[0];
 
-    if (c < 0x80)
-        return ascii_kind(c);
     while (low < high) {
         size_t mid = (low + high) / 2;
         if (c > ranges[mid].to)
@@ -90,9 +84,15 @@ static enum kind char_kind(uint32_t c)
 /* The character at `at`, which must be within the text. */
 static size_t char_at(trommel_str s, size_t at, uint32_t *ret_c, enum kind *ret_kind)
 {
-    size_t n = utf8_read((const unsigned char *)s.p + at, s.n - at, ret_c);
+    unsigned char first = (unsigned char)s.p[at];
 
-    *ret_kind = char_kind(*ret_c);
+    if (first < 0x80) {
+        *ret_c = first;
+        *ret_kind = (enum kind)ascii_kinds[first];
+        return 1;
+    }
+    size_t n = utf8_read((const unsigned char *)s.p + at, s.n - at, ret_c);
+    *ret_kind = wide_kind(*ret_c);
     return n;
 }
 

@@ -2,7 +2,7 @@
  *
  * The edit is the shortest there is, unless the texts differ too much: from WORDS_DIFF_COST edits on within
  * a stretch the way that got furthest is taken, and when WORDS_DIFF_STEPS are spent, what is left counts as
- * replaced whole (is_coarse).  So time and memory are bounded, whatever the texts: memory by 60 bytes a word.
+ * replaced whole (is_coarse).  So time and memory are bounded, whatever the texts: memory by 100 bytes a word.
  * Words that only one text has are settled beforehand and cost nothing.  Thread-safe. */
 #ifndef TROMMEL_RECORD_WORDS_DIFF_H
 #define TROMMEL_RECORD_WORDS_DIFF_H
