@@ -60,6 +60,6 @@ size_t received_chunks(struct transfer *t, const char *p, size_t n)
         t->bad_chunks = 1;
         return 0;
     }
-    t->too_large = t->payload_bytes > t->body_max || buf_add(&t->body, p, (size_t)taken) < 0;
+    t->too_large = buf_add(&t->body, p, (size_t)taken) < 0 || t->payload_bytes > t->body_max;
     return t->too_large ? 0 : n;
 }

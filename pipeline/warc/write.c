@@ -18,7 +18,7 @@
 #include "warc/recover.h"
 
 #define MEND "free space there and run the same command again"
-enum { PATH_BYTES = 4400, NAME_BYTES = 200, LINES_BYTES = 64 * 1024 * 1024 };
+enum { PATH_BYTES = 4400, NAME_BYTES = 200, LINES_BYTES = 64 * 1024 * 1024, NAMES_TRIED = 100 };
 
 struct warc_writer {
     struct warc_write_options opt;
@@ -147,16 +147,41 @@ static void name_make(struct warc_writer *w, int64_t now_ms)
              (int)(now_ms % 1000), w->serial++ % 100000, w->host, warc_coding_ends[w->opt.coding]);
 }
 
-/* Opens the file and what becomes its index.  The lock says that it is written: nobody recovers it. */
-static int files_open(struct warc_writer *w, struct err *err)
+/* Makes the file, under a name that is free.  The lock says that it is written; another crawl that recovers
+ * the folder may have been faster and taken the empty file away. */
+static int file_make(struct warc_writer *w, int64_t now_ms)
 {
-    char path[PATH_BYTES], lines[PATH_BYTES];
+    char path[PATH_BYTES], closed[PATH_BYTES];
+    struct stat st;
 
-    path_in(path, w->opt.dir, w->name, ".open");
-    path_in(lines, w->opt.dir, w->name, ".cdxj.open");
-    w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-    if (w->fd < 0 || flock(w->fd, LOCK_EX | LOCK_NB) < 0)
+    for (int try = 0; try < NAMES_TRIED; try++) {
+        name_make(w, now_ms);
+        path_in(closed, w->opt.dir, w->name, "");
+        path_in(path, w->opt.dir, w->name, ".open");
+        errno = EEXIST;
+        w->fd = access(closed, F_OK) == 0
+                    ? -1
+                    : open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+        if (w->fd < 0 && errno == EEXIST)
+            continue;
+        if (w->fd < 0 || flock(w->fd, LOCK_EX) < 0 || fstat(w->fd, &st) < 0)
+            return ERR_IO;
+        if (st.st_nlink)
+            return 0;
+        close(w->fd);
+        w->fd = -1;
+    }
+    return ERR_IO;
+}
+
+/* Opens the file and what becomes its index. */
+static int files_open(struct warc_writer *w, int64_t now_ms, struct err *err)
+{
+    char lines[PATH_BYTES];
+
+    if (file_make(w, now_ms) < 0)
         return failed_at(err, w->opt.dir, w->name, "make");
+    path_in(lines, w->opt.dir, w->name, ".cdxj.open");
     w->index_fd = open(lines, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
     if (w->index_fd < 0 || dir_sync(w->opt.dir) < 0)
         return failed_at(err, w->opt.dir, w->name, "make its index");
@@ -168,9 +193,8 @@ static int file_begin(struct warc_writer *w, struct err *err)
     int64_t now_ms = clock_wall_ms();
     struct buf member = BUF_INIT(1024 * 1024);
 
-    name_make(w, now_ms);
     w->begun = w->end = w->safe = 0;
-    int rc = files_open(w, err);
+    int rc = files_open(w, now_ms, err);
     if (rc < 0)
         return rc;
     warc_build_info(&w->opt.about, w->name, now_ms, warc_tool_plain(w->tool));

@@ -3,7 +3,8 @@
 
 Reads records as JSON lines.  For each that has `fetch.warc`, the file in DIR (or the same with .open) must hold one
 whole record at that place, no more and no less: of that id, that URL, a response or a revisit.  Prints how many
-were right and how many had no copy though a server answered; a line for each that is wrong, and exit status 1."""
+were right and how many had no copy though a server answered, and a line for each that is wrong; exit status 1 if any
+is either."""
 import gzip
 import json
 import os
@@ -56,4 +57,4 @@ for line in sys.stdin:
         wrong += 1
         print("%s: %s: %s" % (one["url"], warc, e))
 print(right, "right,", missing, "missing")
-sys.exit(1 if wrong else 0)
+sys.exit(1 if wrong or missing else 0)
