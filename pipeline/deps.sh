@@ -55,6 +55,12 @@ update() {
 
 missing=()
 for p in $want; do have "$p" || missing+=("$p"); done
+# the examples of plugin/embed/stream; they may be there without Debian's packages
+if [ "$what" = test ] || [ "$what" = all ]; then
+    command -v node >/dev/null || missing+=(nodejs)
+    command -v npm >/dev/null || missing+=(npm)
+    command -v go >/dev/null || missing+=(golang-go)
+fi
 # msgpack-c has had two names
 if [ "$what" != lint ] && ! have libmsgpack-c-dev && ! have libmsgpack-dev; then
     update

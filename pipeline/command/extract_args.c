@@ -41,6 +41,10 @@ const char extract_usage[] =
     "not.\n"
     "                          plugin/embed/stream/README.md says it all, for any language\n"
     "      --ordered           of --stream: answers in the order of the pages\n"
+    "      --out SINK          of --stream: records go to a folder or another SINK (as of `trommel crawl`); "
+    "the answer\n"
+    "                          is {\"id\", \"url\", \"outcome\"[, \"error\"]}, given when the sink has the "
+    "record safe\n"
     "\n"
     "the chain\n"
     "  -c, --config FILE       YAML file with the chain\n"
@@ -79,7 +83,7 @@ static const struct row rows[] = {
     { "type", KIND_STR, AT(type), 0, 0, "a content type" },
     { "manifest", KIND_STR, AT(manifest), 0, 0, "a file of JSON lines" },
     { "config", KIND_STR, AT(config), 0, 0, "a file" },
-    { "out", KIND_STR, AT(out), 0, 0, "a file" },
+    { "out", KIND_STR, AT(out), 0, 0, "a file, or with --stream a sink" },
     { "user-agent", KIND_STR, AT(user_agent), 0, 0, "text" },
     { "format", KIND_FORMAT, AT(format), 0, 0, "json, text, markdown or msgpack" },
     { "set", KIND_SET, 0, 0, 0, "STAGE.OPTION=VALUE" },
@@ -196,8 +200,11 @@ static int together_stream(const struct extract_args *a, struct err *err)
                        a->url ? "url" : "type");
     if (a->format_said && a->format != FORMAT_MSGPACK)
         return err_set(err, ERR_USAGE, "--format: answers of --stream are msgpack; leave it out");
-    if (a->out)
-        return err_set(err, ERR_USAGE, "--out: is not for --stream; its answers go to standard output");
+    if (a->out && !strncmp(a->out, "stdout:", 7))
+        return err_set(err, ERR_USAGE,
+                       "--out: %s: standard output is where --stream answers; without --out records "
+                       "come there",
+                       a->out);
     return 0;
 }
 

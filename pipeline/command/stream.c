@@ -40,12 +40,13 @@ struct stream {
     struct stream_page page;
     struct stream_frame frame; /* whole, waiting for room */
     struct stream_slot *slot;  /* its answer's place */
-    size_t taken;              /* bytes of pages that the pipeline borrows */
+    size_t lent;               /* bytes of pages that the pipeline borrows */
     int full;                  /* the pipeline said so; until it was dispatched */
     int waiting;               /* told: answers wait for their reader */
     int ended;                 /* no more is read */
+    int gone;                  /* nobody reads answers; what was taken still goes to the sink */
     int status;                /* 3: ended by an error */
-    struct buf answer;
+    struct buf answer, shortened;
     uint64_t outcomes[TROMMEL_OUT_QUARANTINED + 1], bad_frames, answers, started_ms;
     struct err err;
 };
@@ -94,6 +95,10 @@ static void signals_see(struct stream *s)
 static void answer_put(struct stream *s, struct stream_slot *slot, trommel_str record)
 {
     s->answers++;
+    if (s->args->out) { /* the sink has it */
+        answer_short(&s->shortened, record);
+        record = (trommel_str){ (const char *)s->shortened.data, s->shortened.len };
+    }
     stream_out_fill(&s->out, slot, record.p, record.n);
 }
 
@@ -150,7 +155,36 @@ static void on_log(void *arg, int level, const char *line)
 
 /* ---- pages ---- */
 
-/* Hands the frame at hand over.  0: it is off our hands; ERR_FULL: not yet; else what ends the run. */
+static void page_release(void *user)
+{
+    struct stream_slot *slot = user;
+
+    *slot->lent -= slot->page_n;
+    free(slot->page);
+    slot->page = NULL;
+}
+
+/* Lends the frame at hand to the pipeline.  An error: it is still ours. */
+static int page_lend(struct stream *s, trommel_error *te)
+{
+    struct stream_slot *slot = s->slot;
+
+    slot->page = s->frame.data;
+    slot->page_n = s->frame.n;
+    slot->lent = &s->lent;
+    s->lent += slot->page_n;
+    int rc = trommel_submit_ref(s->pipeline, &s->page.input, slot, page_release, te);
+    if (rc < 0) {
+        s->lent -= slot->page_n;
+        slot->page = NULL;
+        return rc;
+    }
+    s->frame = (struct stream_frame){ 0 };
+    s->slot = NULL;
+    return 0;
+}
+
+/* Hands the frame at hand over.  0: it is off our hands; TROMMEL_FULL: not yet; else what ends the run. */
 static int page_submit(struct stream *s)
 {
     trommel_error te = { .struct_size = sizeof te };
@@ -160,19 +194,13 @@ static int page_submit(struct stream *s)
         frame_fail(s, s->frame.number, s->page.reason, &s->page.why);
         return 0;
     }
-    int rc = trommel_submit(s->pipeline, &s->page.input, s->slot, &te);
-    if (rc == TROMMEL_FULL)
+    int rc = page_lend(s, &te);
+    if (rc == 0 || rc == TROMMEL_FULL)
         return rc;
-    if (rc == ERR_INVALID || rc == ERR_UNSUPPORTED || rc == ERR_LIMIT) {
-        err_set(&why, rc, "%s", te.text);
-        frame_fail(s, s->frame.number, rc == ERR_LIMIT ? "too_large" : "invalid_input", &why);
-        return 0;
-    }
-    if (rc < 0)
+    if (rc != ERR_INVALID && rc != ERR_UNSUPPORTED && rc != ERR_LIMIT)
         return err_set(&s->err, rc, "%s", te.text);
-    free(s->frame.data);
-    s->frame = (struct stream_frame){ 0 };
-    s->slot = NULL;
+    err_set(&why, rc, "%s", te.text);
+    frame_fail(s, s->frame.number, rc == ERR_LIMIT ? "too_large" : "invalid_input", &why);
     return 0;
 }
 
@@ -221,7 +249,7 @@ static int has_room(struct stream *s)
     if (waiting && !s->waiting)
         log_debug("%zu bytes of answers wait to be read: until then no more pages are taken", s->out.bytes);
     s->waiting = waiting;
-    return !waiting && !s->full && s->taken < TAKEN_BYTES;
+    return !waiting && !s->full && s->lent < TAKEN_BYTES;
 }
 
 /* Takes what has come, while there is room.  0, or what ends the run. */
@@ -255,7 +283,8 @@ static void wait_for(struct stream *s, struct pollfd at[AT_END])
     int wants = !s->ended && !s->frame.data && has_room(s);
 
     at[AT_IN] = (struct pollfd){ .fd = wants ? s->in.fd : -1, .events = POLLIN };
-    at[AT_OUT] = (struct pollfd){ .fd = s->out.fd, .events = stream_out_ready(&s->out) ? POLLOUT : 0 };
+    at[AT_OUT] =
+        (struct pollfd){ .fd = s->gone ? -1 : s->out.fd, .events = stream_out_ready(&s->out) ? POLLOUT : 0 };
     at[AT_PIPELINE] = (struct pollfd){ .fd = trommel_fd(s->pipeline), .events = POLLIN };
     at[AT_SIGNALS] = (struct pollfd){ .fd = signal_fd, .events = POLLIN };
     if (poll(at, AT_END, -1) < 0)
@@ -272,12 +301,32 @@ static int dispatch(struct stream *s)
     return rc < 0 && rc != TROMMEL_AGAIN ? err_set(&s->err, rc, "%s", te.text) : 0;
 }
 
+/* Where a sink has the records, those of the pages that were taken still go there. */
+static int reader_gone(struct stream *s, const struct err *why)
+{
+    if (!s->args->out)
+        return err_set(&s->err, why->code, "%s", why->text);
+    log_error("%s; %zu pages that were taken still go to %s", why->text, trommel_pending(s->pipeline),
+              s->args->out);
+    s->ended = s->gone = 1;
+    s->status = 3;
+    return 0;
+}
+
 static int out_write(struct stream *s, int revents)
 {
-    if (revents & (POLLERR | POLLHUP) && !stream_out_ready(&s->out))
-        return err_set(&s->err, ERR_CLOSED, "standard output: whoever read it has gone");
+    struct err gone = { 0 };
+
+    if (s->gone) {
+        stream_out_give_up(&s->out);
+        return 0;
+    }
     if (stream_out_write(&s->out) < 0)
-        return err_set(&s->err, s->out.failed.code, "%s", s->out.failed.text);
+        return reader_gone(s, &s->out.failed);
+    if (revents & (POLLERR | POLLHUP)) {
+        err_set(&gone, ERR_CLOSED, "standard output: whoever read it has gone");
+        return reader_gone(s, &gone);
+    }
     return 0;
 }
 
@@ -315,6 +364,7 @@ static int pipeline_open(struct stream *s)
     opt.on_log = on_log;
     opt.arg = s;
     opt.ordered = s->args->ordered != 0;
+    opt.out = s->args->out;
     int rc = trommel_open(&opt, &s->pipeline, &te);
     return rc < 0 ? err_set(&s->err, rc, "%s", te.text) : 0;
 }
@@ -352,6 +402,7 @@ int stream_run(const struct extract_args *args)
     stream_reader_init(&s.in, STDIN_FILENO);
     stream_page_init(&s.page);
     buf_init(&s.answer, 64 * KIB);
+    buf_init(&s.shortened, LIMIT_RECORD_BYTES);
     int rc = extract_stdout_check(&s.err);
     if (rc == 0)
         rc = signals_open(&s.err);
@@ -368,6 +419,7 @@ int stream_run(const struct extract_args *args)
     stream_reader_release(&s.in);
     stream_page_release(&s.page);
     buf_release(&s.answer);
+    buf_release(&s.shortened);
     free(s.frame.data);
     return status;
 }

@@ -121,7 +121,7 @@ static int next_of(const char **at, const char *end, const char *name, trommel_s
 
 trommel_str headers_last(trommel_str lines, const char *name)
 {
-    const char *at = lines.p, *end = at + lines.n;
+    const char *at = lines.n ? lines.p : "", *end = at + lines.n;
     trommel_str value = { 0 };
 
     while (next_of(&at, end, name, &value))
@@ -131,7 +131,7 @@ trommel_str headers_last(trommel_str lines, const char *name)
 
 trommel_str headers_joined(trommel_str lines, const char *name, struct buf *scratch)
 {
-    const char *at = lines.p, *end = at + lines.n;
+    const char *at = lines.n ? lines.p : "", *end = at + lines.n;
     trommel_str value, only = { 0 };
     int n = 0;
 

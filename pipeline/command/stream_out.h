@@ -15,7 +15,9 @@ struct stream_slot {
     struct stream_slot *prev, *next; /* in its list */
     unsigned char *answer;           /* its frame; NULL: not there yet */
     size_t n;
-    unsigned char *page; /* the caller's: must be NULL when the answer is written */
+    /* the caller's: a page that is lent to the pipeline, its bytes, and where they are counted meanwhile */
+    unsigned char *page;
+    size_t page_n, *lent;
 };
 
 struct stream_out {

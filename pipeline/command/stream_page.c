@@ -112,7 +112,7 @@ static int take_deadline(struct stream_page *p, const struct row *row, const str
 {
     if (take_number(v, 0, UINT32_MAX) < 0)
         return ERR_INVALID;
-    p->deadline_ms = (uint32_t)v->v.u.u;
+    p->input.deadline_ms = (uint32_t)v->v.u.u;
     return 0;
 }
 
@@ -344,7 +344,6 @@ void stream_page_release(struct stream_page *p)
 int stream_page_read(struct stream_page *p, const void *data, size_t n, int whole)
 {
     p->input = (trommel_input){ .struct_size = sizeof p->input };
-    p->deadline_ms = 0;
     p->seen = 0;
     p->reason = NULL;
     p->why = (struct err){ 0 };

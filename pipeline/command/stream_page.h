@@ -13,10 +13,9 @@
 #define STREAM_ID_BYTES 4096u
 
 struct stream_page {
-    trommel_input input;  /* borrows the frame, and what is below */
-    uint32_t deadline_ms; /* 0: none */
-    const char *reason;   /* NULL, or what is wrong with the frame: bad_frame, bad_field */
-    struct err why;       /* … for people, without the frame's number */
+    trommel_input input; /* borrows the frame, and what is below */
+    const char *reason;  /* NULL, or what is wrong with the frame: bad_frame, bad_field */
+    struct err why;      /* … for people, without the frame's number */
     /* its own */
     unsigned seen; /* keys, a bit each */
     struct buf id, headers, encoding;

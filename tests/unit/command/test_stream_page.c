@@ -112,12 +112,12 @@ static void test_every_key(void **state)
     assert_true(page.input.fetched_ms == 1714564800000);
     assert_text(page.input.fetch, "\x81\xa2ip\xa9"
                                   "192.0.2.1");
-    assert_int_equal(page.deadline_ms, 1500);
+    assert_int_equal(page.input.deadline_ms, 1500);
     begin(0); /* and nothing of it stays */
     assert_int_equal(done(), 0);
     assert_text(page.input.body, "<p>x");
     assert_true(!page.input.id.n && !page.input.url.n && !page.input.headers.n && !page.input.fetch.n);
-    assert_true(!page.input.fetched_ms && !page.input.status && !page.deadline_ms);
+    assert_true(!page.input.fetched_ms && !page.input.status && !page.input.deadline_ms);
 }
 
 /* However much of a page is there, it is read to its end and no further. */
