@@ -25,7 +25,7 @@ struct diff_index {
     struct diff_store *store;
     struct entry *all;
     uint32_t n, cap;
-    uint64_t seed;
+    uint64_t seed, hops;
 };
 
 /* What a record is matched by. */
@@ -165,6 +165,7 @@ static uint32_t free_from(struct diff_index *ix, uint32_t i)
         if (*next < ix->n)
             *next = ix->all[*next].next;
         i = *next;
+        ix->hops++;
     }
     return i;
 }
@@ -204,6 +205,11 @@ int diff_index_take(struct diff_index *ix, trommel_str record, struct buf *into,
     hash = key_hash(ix, &key);
     int rc = when ? take_among(ix, &key, hash, when, into, ret, err) : 0;
     return rc ? rc : take_among(ix, &key, hash, 0, into, ret, err);
+}
+
+uint64_t diff_index_hops(const struct diff_index *ix)
+{
+    return ix->hops;
 }
 
 uint64_t diff_index_left(struct diff_index *ix, struct place *ret, uint32_t max, uint32_t *ret_n)

@@ -16,6 +16,8 @@ void diff_index_seal(struct diff_index *ix);
  * it can no longer be read, and counts as taken. */
 int diff_index_take(struct diff_index *ix, trommel_str record, struct buf *into, struct place *ret,
                     struct err *err);
+/* Steps over what was taken, since the beginning: a measure of the work. */
+uint64_t diff_index_hops(const struct diff_index *ix);
 /* What was not taken: how many, and the first `max` of them in the order in which they were added.  Nothing
  * is taken any more afterwards. */
 uint64_t diff_index_left(struct diff_index *ix, struct place *ret, uint32_t max, uint32_t *ret_n);

@@ -47,6 +47,9 @@ claim_is "… shows as many" 2 "$(wc -l <"$work/out")"
 for form in old.jsonl old.mp old/records "$(cd "$work" && ls old/records/*.msgpack | head -1)"; do
     differs 0 "$form holds the same as the job" "$work/$form" "$work/old"
 done
+differs 0 "a compressed segment holds the same as its folder" "$(ls "$work"/new/*.zst | head -1)" "$work/new"
+differs 0 "bytes are what JSON says they are" --with id --with dedupe "$work/old.jsonl" "$work/old"
+differs 0 "… either way" --with id --with dedupe "$work/old" "$work/old.jsonl"
 differs 0 "the same through a pipe" "$work/old" <("$trommel" cat "$work/old")
 claim_is "… or standard input, in whatever order" "$n equal, 0 changed, 0 only in old, 0 only in new" \
     "$(tac "$work/old.jsonl" | "$trommel" diff "$work/old" - | sed -n 3p)"
