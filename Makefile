@@ -3,7 +3,7 @@
 # Layout: all of pipeline/ but the two main files goes into build/libpipeline.a, from which each program
 # takes what it needs; stages and sinks are shared objects that import nothing from the host.
 
-VERSION  := 0.1.0
+VERSION  := 0.2.0
 CC       ?= gcc
 CXX      ?= g++
 PREFIX   ?= /usr/local
@@ -70,6 +70,13 @@ $(BUILD)/%.o: %.cc
 	@mkdir -p $(@D)
 	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
 
+# What says the version is compiled again when that changes.
+$(BUILD)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+.PHONY: FORCE
+$(patsubst %.c,$(BUILD)/%.o,$(shell grep -rl TROMMEL_VERSION --include='*.c' pipeline)): $(BUILD)/version
+
 # The golden pages are taken in as they lie.
 $(BUILD)/pipeline/chain/golden_pages.o: $(wildcard pipeline/chain/golden/*)
 
@@ -92,9 +99,13 @@ $(BUILD)/trommel-worker: $(BUILD)/pipeline/chain/worker_main.o $(BUILD)/libpipel
 $(BUILD)/libtrommel.so: $(LIBOBJ) pipeline/library/libtrommel.map
 	$(CC) $(LDFLAGS) -shared -Wl,-soname,libtrommel.so.0 -Wl,--version-script=pipeline/library/libtrommel.map -o $@ $(LIBOBJ) $(LIBS)
 
+LIBPRIV  := -llexbor -luchardet -lfyaml -ljansson -lseccomp -lxxhash -ldeflate -lz -lbrotlidec -lzstd -lpthread -ldl -lm
+# One object, in which all but the library's own names are local: they cannot meet those of a host.
 $(BUILD)/libtrommel.a: $(LIBOBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	$(LD) -r -o $(BUILD)/libtrommel.o $^
+	objcopy --localize-hidden $(BUILD)/libtrommel.o
+	ar rcs $@ $(BUILD)/libtrommel.o
 
 # Stages: one folder each; its stage.mk may set NAME_LIBS.  Sinks: one file each; NAME.mk may set NAME_LIBS and NAME_SRC.
 -include $(wildcard plugin/stage/*/stage.mk plugin/sink/*.mk)
@@ -216,7 +227,7 @@ install: all
 	install -m 644 $(SDK) $(D)/include/trommel/sdk
 	install -m 644 schemas/record.schema.json schemas/README.md $(D)/share/trommel/schemas
 	install -m 644 pipeline/trommel.1 $(D)/share/man/man1/trommel.1
-	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: trommel\nDescription: The Trommel pipeline as a library\nVersion: %s\nRequires.private: $(MSGPACK) libxxhash libfyaml jansson libseccomp\nLibs: -L$${libdir} -ltrommel\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel.pc
+	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: trommel\nDescription: The Trommel pipeline as a library\nVersion: %s\nLibs: -L$${libdir} -ltrommel\nLibs.private: $(LIBPRIV)\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel.pc
 	printf 'prefix=%s\nincludedir=$${prefix}/include\nstagedir=$${prefix}/lib/trommel/stage\nsinkdir=$${prefix}/lib/trommel/sink\n\nName: trommel-stage\nDescription: Headers for stages and sinks of Trommel\nVersion: %s\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel-stage.pc
 uninstall:
 	rm -f $(D)/bin/trommel $(D)/lib/libtrommel.so $(D)/lib/libtrommel.so.0 $(D)/lib/libtrommel.so.$(VERSION) $(D)/lib/libtrommel.a

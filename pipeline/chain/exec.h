@@ -90,6 +90,8 @@ int exec_start(const struct exec_plan *plan, const char *worker_path, int log, s
 void exec_handed(struct exec_set *s);
 /* Ends all of them with everything that they started, and waits for that; returns the CPU time of all. */
 uint64_t exec_end(struct exec_set *s);
+/* Forgets them, closes all: they are the process's that this one was forked from. */
+void exec_leave(struct exec_set *s);
 /* After exec_end: how one ended by itself: " (status 3)", " (signal 11, Segmentation fault)"; "" if it had
  * to be ended, or that is not known. */
 void exec_how(const struct exec_set *s, unsigned index, char *to, size_t n);

@@ -160,6 +160,15 @@ uint64_t exec_end(struct exec_set *s)
     return cpu_us;
 }
 
+void exec_leave(struct exec_set *s)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        fd_close(&s->ones[i].pidfd);
+        fd_close(&s->ones[i].life);
+    }
+    s->n = 0;
+}
+
 /* One that was ending by itself when it was killed keeps its own status; a SIGKILL is then ours. */
 void exec_how(const struct exec_set *s, unsigned index, char *to, size_t n)
 {

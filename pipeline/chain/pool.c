@@ -1,6 +1,7 @@
 /* pool: see pool.h.  One epoll descriptor holds every worker's socket, pidfd and log pipe, and a timer that
  * is armed only while a page is on its way or a worker is to be started.  The work is done per slot
- * (slot.c, answer.c, blame.c), and per chain (generation.c); here pages are given to slots and time is kept. */
+ * (slot.c, answer.c, blame.c), and per chain (generation.c); here pages are given to slots and time is kept.
+ */
 #include "chain/pool.h"
 
 #include <errno.h>
@@ -145,6 +146,18 @@ int pool_open(const struct pool_options *opt, struct chain_config *config, struc
     return 0;
 }
 
+void pool_leave(struct pool *p)
+{
+    for (unsigned i = 0; i < p->n_slots; i++) {
+        if (!p->slots[i])
+            continue;
+        child_leave(&p->slots[i]->child);
+        exec_leave(&p->slots[i]->programs);
+    }
+    fd_close(&p->epfd);
+    fd_close(&p->timer);
+}
+
 void pool_close(struct pool *p)
 {
     if (!p)
@@ -176,7 +189,8 @@ struct slot_proc *pool_slot(struct generation *g, size_t bytes, int is_guest)
         struct slot_proc *s = g->slots[i];
         size_t load =
             s->flight_bytes + s->n_flights * 4 * KIB + (s->state == SLOT_READY ? 0 : PROTO_RING_BYTES);
-        if (!takes_pages(s, is_guest) || s->flight_bytes + bytes > PROTO_RING_BYTES || (best && load >= best_load))
+        if (!takes_pages(s, is_guest) || s->flight_bytes + bytes > PROTO_RING_BYTES ||
+            (best && load >= best_load))
             continue;
         best = s;
         best_load = load;
@@ -349,7 +363,8 @@ int pool_dispatch(struct pool *p, int timeout_ms, struct err *err)
         turn(p);
         if (p->is_opening && p->live)
             break;
-    } while (!p->results && !p->has_told && !p->broken.code && timeout_ms && (timeout_ms < 0 || clock_mono_ms() < until));
+    } while (!p->results && !p->has_told && !p->broken.code && timeout_ms &&
+             (timeout_ms < 0 || clock_mono_ms() < until));
     if (p->broken.code && !p->results)
         return err_set(err, p->broken.code, "%s", p->broken.text);
     return p->results > INT32_MAX ? INT32_MAX : (int)p->results;

@@ -144,6 +144,9 @@ size_t pool_gen_item(const struct pool *p, uint32_t generation, unsigned index);
 int pool_submit_to(struct pool *p, uint32_t generation, const struct pool_page *page,
                    void (*on_result)(void *arg, void *user, const struct pool_result *r), void *arg, void *user);
 
+/* This process is a child of the one that opened it: closes what leads to the workers, which are the parent's, and
+ * forgets them.  Only pool_close may follow; it frees the memory.  May be called between fork and exec. */
+void pool_leave(struct pool *p);
 /* Ends the workers; pages pending get no result.  NULL-safe. */
 void pool_close(struct pool *p);
 #endif

@@ -92,7 +92,8 @@ static int spawn_attr(posix_spawnattr_t *attr)
     return 0;
 }
 
-int spawn_program(const char *path, char *const argv[], char *const env[], const int *fds, unsigned n, pid_t *ret)
+int spawn_program(const char *path, char *const argv[], char *const env[], const int *fds, unsigned n,
+                  pid_t *ret)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
@@ -146,7 +147,7 @@ static void close_ends(struct ends *e)
     fd_close(&e->life);
 }
 
-static void child_close(struct child *c)
+void child_leave(struct child *c)
 {
     fd_close(&c->pidfd);
     fd_close(&c->sock);
@@ -191,7 +192,7 @@ int child_start(const char *path, int ring, int crumb, const struct exec_plan *p
     close_ends(&e);
     if (rc) {
         exec_end(ret_programs);
-        child_close(ret);
+        child_leave(ret);
         return rc;
     }
     ret->pidfd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
@@ -223,7 +224,7 @@ struct child_end child_end(struct child *c)
                      (uint64_t)(use.ru_utime.tv_usec + use.ru_stime.tv_usec);
         end.peak_bytes = (uint64_t)use.ru_maxrss * 1024u;
     }
-    child_close(c);
+    child_leave(c);
     return end;
 }
 

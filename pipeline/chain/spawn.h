@@ -24,6 +24,8 @@ struct child_end {
  * started as well; end them with exec_end. */
 int child_start(const char *path, int ring, int crumb, const struct exec_plan *plan, struct child *ret,
                 struct exec_set *ret_programs, struct err *err);
+/* Forgets it, closes all: it is the process's that this one was forked from. */
+void child_leave(struct child *c);
 /* Kills it if it lives, reaps it, closes all. */
 struct child_end child_end(struct child *c);
 /* CPU time so far, user and system; 0 if it cannot be told. */

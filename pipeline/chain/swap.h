@@ -98,6 +98,8 @@ struct swap_options {
     struct swap_start **start; /* of swap_resume; taken.  NULL: no state, and the copies of stages lie in a
                                 * temporary folder that is removed at the end */
     const char *config_path;   /* the file the chain was read from; NULL: none */
+    const char *const *sets;   /* without `start`: what was set over it, "STAGE.OPTION=VALUE" each; for a reload */
+    size_t n_sets;
     const char *stage_dir;     /* of bundled stages; NULL: found */
     struct swap_policy policy; /* its `keep` is copied */
     unsigned flags;            /* without `start`: POOL_GEN_* of the pool's chain */
@@ -136,6 +138,9 @@ json_t *swap_stages(const struct swap *);
 /* [{generation, at, change, by, result, message, load_ms, golden_ms, live_ms, first_page_ms, old_gone_ms}],
  * the latest last; result: trying, refused, live, settled, rolled_back.  Times are from the request on. */
 json_t *swap_history(const struct swap *);
+/* This process is a child of the one that opened it: swap_close frees the memory then, and neither tells nor writes
+ * nor removes anything. */
+void swap_leave(struct swap *);
 /* NULL-safe.  A change under way ends with ERR_CLOSED.  The pool is not dispatched any more, and closed after
  * it. */
 void swap_close(struct swap *);

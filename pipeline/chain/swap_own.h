@@ -162,6 +162,7 @@ struct swap {
     char doing[120];
     struct swap_answer answer;
     int must_sweep, must_write;
+    int is_left; /* swap_leave */
 };
 
 /* ---- swap.c ---- */

@@ -246,6 +246,12 @@ static int kept_make(struct swap *s, struct err *err)
                                 err);
     if (rc)
         return rc;
+    for (size_t i = 0; !rc && i < s->opt.n_sets; i++)
+        rc = chain_config_set(&s->kept.args, s->opt.sets[i], err);
+    if (rc) {
+        chain_config_release(&config);
+        return rc;
+    }
     s->kept.live = swap_chain_new(&config, s->opt.flags);
     s->kept.history = json_array();
     if (!s->kept.live || !s->kept.history)
@@ -332,10 +338,15 @@ static void closed_tell(struct swap *s, struct swap_gen *g)
     s->must_write = 1;
 }
 
-void swap_close(struct swap *s)
+void swap_leave(struct swap *s)
 {
-    if (!s)
-        return;
+    s->is_left = 1;
+    free(s->tmp_dir);
+    s->tmp_dir = NULL;
+}
+
+static void end_tell(struct swap *s)
+{
     closed_tell(s, s->candidate);
     closed_tell(s, s->heir);
     if (s->back.is_set && s->back.done_fn)
@@ -345,6 +356,14 @@ void swap_close(struct swap *s)
         swap_kept_write(&s->kept, NULL);
     if (s->answer.is_set)
         swap_answer_give(s);
+}
+
+void swap_close(struct swap *s)
+{
+    if (!s)
+        return;
+    if (!s->is_left)
+        end_tell(s);
     swap_gen_free(s, &s->candidate);
     swap_gen_free(s, &s->heir);
     swap_gen_free(s, &s->standby);

@@ -482,6 +482,14 @@ void deliver_close(struct deliver *d, uint32_t grace_ms, void (*done_fn)(void *a
         deliver_end(d);
 }
 
+void deliver_leave(struct deliver *d)
+{
+    forget(&d->queue);
+    forget(&d->given);
+    forget(&d->acked);
+    deliver_free(d);
+}
+
 void deliver_end(struct deliver *d)
 {
     void (*done_fn)(void *) = d->done_fn;

@@ -36,6 +36,9 @@ size_t deliver_pending(const struct deliver *d);
 /* NULL, or what is wrong with the sink at the moment ("disk full …"). */
 const char *deliver_trouble(const struct deliver *d);
 void deliver_flush(struct deliver *d);
+/* This process is a child of the one that opened it: frees what is deliver's own, without a call of the sink, whose
+ * threads are not here and whose files are the parent's; what the sink itself has stays.  Without a loop only. */
+void deliver_leave(struct deliver *d);
 /* Closes; unacknowledged records are forgotten (their URLs are still queued).  done_fn when all handles are
  * closed; without a loop that is before it returns. */
 void deliver_close(struct deliver *d, uint32_t grace_ms, void (*done_fn)(void *arg), void *arg);

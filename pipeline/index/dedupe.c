@@ -28,16 +28,16 @@
 #include "plugin/stage/dedupe/sketch.h"
 
 #define PAGES_MAX 50000000u
-#define NONE UINT32_MAX
-#define BEST 8
+#define NONE      UINT32_MAX
+#define BEST      8
 
-#define NEAR_RESEMBLANCE 0.5
+#define NEAR_RESEMBLANCE       0.5
 #define NEAR_RESEMBLANCE_SHORT 0.8
-#define PART_CONTAINMENT 0.6
-#define SHORT_WORDS 64
-#define FEW_WORDS 150
-#define SHARED_MIN 4
-#define SHARED_MIN_FEW 8
+#define PART_CONTAINMENT       0.6
+#define SHORT_WORDS            64
+#define FEW_WORDS              150
+#define SHARED_MIN             4
+#define SHARED_MIN_FEW         8
 
 enum state { FREE, CLAIMED, COMMITTED, GHOST };
 
@@ -46,8 +46,8 @@ struct page {
     struct dedupe_verdict verdict;
     unsigned char *sketch; /* of a cluster's first page, and of one not committed yet */
     uint32_t sketch_n;
-    uint32_t of;           /* number of the page it repeats, or NONE; the free list's next */
-    uint32_t refs;         /* pages that repeat this one */
+    uint32_t of;                        /* number of the page it repeats, or NONE; the free list's next */
+    uint32_t refs;                      /* pages that repeat this one */
     uint8_t state, posted, exact_first; /* exact_first: the table of exact hashes points here */
 };
 
@@ -521,6 +521,12 @@ int dedupe_open(const char *path, struct dedupe **ret, struct err *err)
     }
     *ret = d;
     return 0;
+}
+
+void dedupe_leave(struct dedupe *d)
+{
+    if (d->journal)
+        journal_leave(d->journal);
 }
 
 void dedupe_close(struct dedupe *d)

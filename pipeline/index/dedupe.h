@@ -27,6 +27,8 @@ int dedupe_commit(struct dedupe *d, const uint8_t id[RECORD_ID_BYTES]);
 void dedupe_release(struct dedupe *d, const uint8_t id[RECORD_ID_BYTES]);
 /* Writes what is committed to the file; the caller says when (a batch). */
 int dedupe_sync(struct dedupe *d);
+/* This process is a child of the one that opened it: what has not been written is the parent's to write. */
+void dedupe_leave(struct dedupe *d);
 void dedupe_close(struct dedupe *d); /* NULL-safe */
 /* Adds the field `dedupe` to a finished record: relation, cluster, of, similarity, sketch, scope. */
 int dedupe_settle(struct buf *record, const struct dedupe_verdict *v, trommel_str sketch);

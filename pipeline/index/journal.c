@@ -12,12 +12,12 @@
 #include "base/log.h"
 #include "plugin/stage/dedupe/sketch.h"
 
-#define MAGIC "TRMDEDU1"
-#define HEAD 8 /* bytes of length and checksum */
-#define FIXED 64
-#define ENTRY_MAX (FIXED + SKETCH_BYTES_MAX)
+#define MAGIC       "TRMDEDU1"
+#define HEAD        8 /* bytes of length and checksum */
+#define FIXED       64
+#define ENTRY_MAX   (FIXED + SKETCH_BYTES_MAX)
 #define WAITING_MAX (64u * MIB)
-#define READ_BYTES (1u * MIB)
+#define READ_BYTES  (1u * MIB)
 
 struct journal {
     int fd;
@@ -227,6 +227,12 @@ int journal_sync(struct journal *j)
     j->end = at;
     buf_clear(&j->waiting);
     return 0;
+}
+
+void journal_leave(struct journal *j)
+{
+    close(j->fd);
+    j->fd = -1;
 }
 
 void journal_close(struct journal *j)

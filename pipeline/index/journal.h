@@ -23,5 +23,7 @@ int journal_open(const char *path, int (*fn)(void *arg, const struct journal_ent
 int journal_add(struct journal *j, const struct journal_entry *e);
 /* Writes what is buffered, whole or not at all. */
 int journal_sync(struct journal *j);
+/* Closes the file without writing; only journal_close may follow. */
+void journal_leave(struct journal *j);
 void journal_close(struct journal *j); /* NULL-safe; writes what it can */
 #endif

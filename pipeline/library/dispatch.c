@@ -109,7 +109,8 @@ static struct ticket *done_take(struct trommel *t)
 
 static void given_end(struct trommel *t, struct ticket *k)
 {
-    commit_note(t, k);
+    if (!is_forked(t))
+        commit_note(t, k);
     ticket_free(k);
 }
 
@@ -126,7 +127,8 @@ static void hand_out(struct trommel *t)
 
     said_give(t);
     released_give(t);
-    while (t->opt.on_record && !gives_way(t) && (k = done_take(t))) {
+    changed_give(t);
+    while (t->opt.on_record && !is_forked(t) && !gives_way(t) && (k = done_take(t))) {
         trommel_result r = result_of(k);
         unlock(t);
         t->opt.on_record(t->opt.arg, k->user, &r);
@@ -157,12 +159,14 @@ int dispatch(struct trommel *t, int timeout_ms, struct err *err)
         turn(t);
         size_t came = t->came - before;
         hand_out(t);
+        if (is_forked(t)) /* in a callback; it came back here in the child */
+            return ERR_FORKED;
         if (came)
             return came > INT_MAX ? INT_MAX : (int)came;
         if (t->failed.code)
             return err_set(err, t->failed.code, "%s", t->failed.text);
         int left = time_left(until);
-        if (!left || gives_way(t) || (left < 0 && !t->pending && t->role == ROLE_OWNER))
+        if (!left || gives_way(t) || (left < 0 && !t->pending && !t->n_changing && t->role == ROLE_OWNER))
             return ERR_AGAIN;
         fd_wait(t, left);
     }
@@ -172,6 +176,8 @@ int trommel_dispatch(trommel *t, int timeout_ms, trommel_error *error)
 {
     struct err err = { 0 };
 
+    if (is_forked(t))
+        return forked_say(error);
     lock(t);
     int rc = role_take(t, ROLE_OWNER);
     if (rc == 0) {
@@ -199,6 +205,8 @@ static int next(struct trommel *t, int timeout_ms, trommel_result *ret, struct e
     for (;;) {
         turn(t);
         hand_out(t);
+        if (is_forked(t))
+            return ERR_FORKED;
         if ((t->current = done_take(t))) {
             *ret = result_of(t->current);
             return 1;
@@ -219,6 +227,8 @@ int trommel_next(trommel *t, int timeout_ms, trommel_result *ret, trommel_error 
     struct err err = { 0 };
     int rc;
 
+    if (is_forked(t))
+        return forked_say(error);
     if (size < offsetof(trommel_result, cpu_us))
         return error_out(
             error, &err,
@@ -271,6 +281,8 @@ int trommel_flush(trommel *t, int timeout_ms, trommel_error *error)
 {
     struct err err = { 0 };
 
+    if (is_forked(t))
+        return forked_say(error);
     lock(t);
     int rc = role_take(t, ROLE_OWNER);
     if (rc == 0) {
@@ -284,5 +296,5 @@ int trommel_flush(trommel *t, int timeout_ms, trommel_error *error)
 
 int trommel_fd(const trommel *t)
 {
-    return t->epfd;
+    return is_forked(t) ? -1 : t->epfd;
 }

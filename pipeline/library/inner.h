@@ -7,7 +7,9 @@
  *     result.c    what workers say: dedupe, order, the sink, deadlines
  *     turn.c      everything that is due, done once, with the lock held
  *     dispatch.c  who may turn, waiting, handing out
+ *     change.c    changing the chain
  *     lock.c      the lock; what is said while it is held
+ *     fork.c      what a child of this process has of a pipeline: nothing
  *
  * One mutex guards all of it.  Callbacks are called without it, so what they are to be told lies ready in
  * lists: `done`, `released`, `said`.  Only the thread with the role of dispatcher takes from those. */
@@ -24,6 +26,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "chain/pool.h"
+#include "chain/swap.h"
 #include "deliver/deliver.h"
 #include "index/dedupe.h"
 #include "library/names.h"
@@ -93,6 +96,8 @@ struct ticket_list { /* by `after` */
     size_t n;
 };
 
+struct changed; /* a change that somebody asked for */
+
 struct said { /* a line of log */
     struct said *after;
     int level;
@@ -108,6 +113,9 @@ enum role {
 struct trommel {
     struct trommel_options opt; /* callbacks, numbers and flags; its strings are gone */
     int epfd, timer, bell;      /* what trommel_fd is of: pool, sink, and these two */
+
+    struct trommel *all_next; /* fork.c's */
+    pid_t pid;                /* of the process that opened it */
 
     pthread_mutex_t mutex;
     pthread_cond_t turned;     /* a turn was made, or the role of dispatcher is free */
@@ -126,6 +134,15 @@ struct trommel {
     struct names names;
     struct arena arena; /* of one submit */
     char *dedupe_log;
+
+    /* changing the chain; swap is NULL until something of it is asked for */
+    struct swap *swap;
+    char *config, *stage_dir; /* as given; or NULL */
+    char **sets;
+    size_t n_sets;
+    struct changed *changed; /* whose end is to be told */
+    size_t n_changing;       /* whose end is not there yet */
+
     uint64_t timer_ms; /* when the timer fires; 0: not armed */
     int is_closing;
     struct err failed; /* ends the pipeline: dispatch says it */
@@ -154,10 +171,29 @@ void lock(struct trommel *t);
 void unlock(struct trommel *t);
 void say(void *t, int level, const char *line); /* keeps a line for on_log */
 void said_give(struct trommel *t);              /* the lines to on_log; the lock is given up meanwhile */
-void released_give(struct trommel *t);          /* the same of bodies by reference that were released */
+void said_drop(struct trommel *t);
+void released_give(struct trommel *t); /* the same of bodies by reference that were released */
 /* Wakes whoever waits for trommel_fd. */
 void bell_ring(struct trommel *t);
 void bell_still(struct trommel *t);
+
+/* ---- fork.c ---- */
+void fork_watch(struct trommel *t);
+void fork_unwatch(struct trommel *t);
+int is_forked(const struct trommel *t); /* this process is a child of its */
+int forked_say(trommel_error *to);
+void fork_close(struct trommel *t); /* all that is the child's */
+
+/* ---- change.c ---- */
+void changes_turn(struct trommel *t);
+int changes_wait_ms(const struct trommel *t); /* -1: nothing is waited for by the clock */
+void changed_give(struct trommel *t);         /* tells how changes went; the lock is given up meanwhile */
+void changes_close(struct trommel *t);        /* before the pool */
+void changed_drop(struct trommel *t);
+/* For pool_options. */
+void on_generation(void *t, uint32_t generation, enum pool_gen_state state, const struct err *why);
+void config_forget(struct trommel *t); /* config, stage_dir, sets */
+int config_keep(struct trommel *t);    /* copies of them; ERR_NOMEM */
 
 /* ---- ticket.c ---- */
 struct ticket *ticket_new(const struct pool_page *page, void *user); /* NULL: out of memory */
@@ -214,6 +250,7 @@ uint64_t time_until(int timeout_ms); /* on the monotonic clock; UINT64_MAX: for 
 int time_left(uint64_t until_ms);
 
 /* ---- open.c ---- */
+void memory_free(struct trommel *t); /* the last of it */
 int error_out(trommel_error *to, const struct err *from, int code);
 /* Copies what the caller knows of a struct; 0, or an error when it has set what this library does not know.
  */

@@ -47,6 +47,14 @@ static struct said *said_take(struct trommel *t)
     return all;
 }
 
+void said_drop(struct trommel *t)
+{
+    for (struct said *s = said_take(t), *next; s; s = next) {
+        next = s->after;
+        free(s);
+    }
+}
+
 void said_give(struct trommel *t)
 {
     if (!t->said)

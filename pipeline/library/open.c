@@ -11,7 +11,7 @@
 #include "library/inner.h"
 
 _Static_assert((int)TROMMEL_FULL == (int)ERR_FULL && (int)TROMMEL_AGAIN == (int)ERR_AGAIN &&
-                   (int)TROMMEL_BUSY == (int)ERR_BUSY,
+                   (int)TROMMEL_BUSY == (int)ERR_BUSY && (int)TROMMEL_FORKED == (int)ERR_FORKED,
                "trommel.h says the numbers");
 
 const char *trommel_strerror(int code)
@@ -121,6 +121,7 @@ static int workers_open(struct trommel *t, struct err *err)
         .on_result = on_result,
         .arg = t,
         .on_log = say,
+        .on_generation = on_generation,
     };
     int rc = chain_read(&t->opt, &chain, err);
 
@@ -192,6 +193,7 @@ static int start(struct trommel *t, struct err *err)
     t->urls = url_parser_new();
     if (!t->urls || (t->opt.dedupe_log && !(t->dedupe_log = strdup(t->opt.dedupe_log))))
         rc = rc ? rc : ERR_NOMEM;
+    rc = rc ? rc : config_keep(t);
     rc = rc ? rc : sink_open(t, err);
     rc = rc ? rc : workers_open(t, err);
     rc = rc ? rc : fds_open(t, err);
@@ -231,6 +233,8 @@ int trommel_open(const trommel_options *options, trommel **ret, trommel_error *e
     if (!t)
         return error_out(error, &err, ERR_NOMEM);
     t->opt = opt;
+    t->pid = getpid();
+    fork_watch(t);
     lock(t);
     rc = start(t, &err);
     said_give(t);
@@ -246,11 +250,15 @@ int trommel_open(const trommel_options *options, trommel **ret, trommel_error *e
 /* ---- closing ---- */
 
 /* Bodies by reference of pages that wait are their owners' again. */
-static void pages_drop(struct trommel *t)
+static void released_drop(struct trommel *t)
 {
     for (struct ticket *k = t->queue.first; k; k = k->after)
         ticket_release(t, k);
     released_give(t);
+}
+
+static void pages_free(struct trommel *t)
+{
     ticket_free(t->current);
     for (struct ticket *k = t->first, *next; k; k = next) {
         next = k->next;
@@ -265,6 +273,7 @@ static void pages_drop(struct trommel *t)
 static void parts_close(struct trommel *t)
 {
     t->is_closing = 1;
+    changes_close(t);
     if (t->current)
         commit_note(t, t->current);
     if (t->deliver) {
@@ -283,23 +292,39 @@ static void fd_end(int fd)
         close(fd);
 }
 
-void trommel_close(trommel *t)
+/* All that is no process, no sink and no file of this pipeline. */
+void memory_free(struct trommel *t)
 {
-    if (!t)
-        return;
-    lock(t);
-    parts_close(t);
-    pages_drop(t);
-    said_give(t);
-    unlock(t);
+    pages_free(t);
+    said_drop(t);
+    changed_drop(t);
     names_release(&t->names);
     url_parser_free(t->urls);
     arena_release(&t->arena);
+    config_forget(t);
     free(t->dedupe_log);
     fd_end(t->epfd);
     fd_end(t->timer);
     fd_end(t->bell);
+    free(t);
+}
+
+void trommel_close(trommel *t)
+{
+    if (!t)
+        return;
+    fork_unwatch(t);
+    if (is_forked(t)) {
+        fork_close(t);
+        return;
+    }
+    lock(t);
+    parts_close(t);
+    changed_give(t);
+    released_drop(t);
+    said_give(t);
+    unlock(t);
     pthread_cond_destroy(&t->turned);
     pthread_mutex_destroy(&t->mutex);
-    free(t);
+    memory_free(t);
 }

@@ -45,6 +45,8 @@ size_t trommel_room(const trommel *from)
 {
     struct trommel *t = (struct trommel *)(uintptr_t)from;
 
+    if (is_forked(t))
+        return 0;
     lock(t);
     size_t n = room(t);
     unlock(t);
@@ -55,6 +57,8 @@ size_t trommel_pending(const trommel *from)
 {
     struct trommel *t = (struct trommel *)(uintptr_t)from;
 
+    if (is_forked(t))
+        return 0;
     lock(t);
     size_t n = t->pending;
     unlock(t);
@@ -134,6 +138,8 @@ static int submit(struct trommel *t, const trommel_input *in, void *user, void (
         k->release = release;
         rc = ticket_start(t, k, &page, err);
     }
+    if (rc == 0 && t->swap)
+        swap_page_seen(t->swap, &page);
     arena_clear(&t->arena, 64 * KIB);
     if (rc < 0) {
         ticket_free(k);
@@ -162,6 +168,8 @@ static int submit_any(struct trommel *t, const trommel_input *input, void *user,
     trommel_input in;
     int waits = 0, rc = struct_in("input", &in, sizeof in, offsetof(trommel_input, id), input, &err);
 
+    if (is_forked(t))
+        return forked_say(error);
     if (rc == 0) {
         lock(t);
         rc = submit(t, &in, user, release, &waits, &err);
@@ -208,6 +216,8 @@ int trommel_submit_wait(trommel *t, const trommel_input *input, void *user, int 
     trommel_input in;
     int waits, rc = struct_in("input", &in, sizeof in, offsetof(trommel_input, id), input, &err);
 
+    if (is_forked(t))
+        return forked_say(error);
     if (rc < 0)
         return error_out(error, &err, rc);
     lock(t);

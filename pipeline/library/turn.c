@@ -24,6 +24,9 @@ void timer_plan(struct trommel *t)
         at = sooner(at, clock_mono_ms() + (uint64_t)wait_ms);
     if (t->trouble_ms && !t->failed.code)
         at = sooner(at, t->trouble_ms + t->opt.sink_patience_ms);
+    wait_ms = changes_wait_ms(t);
+    if (wait_ms >= 0)
+        at = sooner(at, clock_mono_ms() + (uint64_t)wait_ms);
     if (!at || (t->timer_ms && t->timer_ms <= at))
         return;
     struct itimerspec when = { .it_value = { (time_t)(at / 1000), (long)(at % 1000) * 1000000 + 1 } };
@@ -94,6 +97,7 @@ void turn(struct trommel *t)
 
     timer_still(t, now);
     workers_turn(t);
+    changes_turn(t);
     deadlines_watch(t, now);
     queue_feed(t);
     if (t->deliver) {

@@ -26,6 +26,11 @@
  * independent of each other.  Callbacks come in the thread that dispatches, without any lock held; they may
  * call what says "any thread", but not wait for another thread that calls this pipeline.
  *
+ * fork: a child has none of the pipelines of its parent.  There every call but trommel_close returns
+ * TROMMEL_FORKED (trommel_fd -1, counts 0, JSON NULL), and trommel_close frees memory and descriptors, leaves the
+ * parent's workers alone and calls nothing back.  A child may open pipelines of its own.  What leads to the parent's
+ * workers is closed in the child at once, so that they end when the parent does.
+ *
  * Structs may grow at their end: struct_size says which the caller knows.  Fields that a smaller one has not are
  * taken as 0; one that is larger than the library's, with anything set behind what the library knows, is refused.
  *
@@ -44,7 +49,8 @@ typedef struct trommel trommel;
 enum {
     TROMMEL_FULL = -7,  /* no room now: dispatch until a record came, then submit again */
     TROMMEL_AGAIN = -8, /* nothing happened within the time given */
-    TROMMEL_BUSY = -17, /* another thread is in it: a call for one thread at a time */
+    TROMMEL_BUSY = -17, /* another thread is in it: a call for one thread at a time; or a change is under way */
+    TROMMEL_FORKED = -18, /* this process is a child of the one that opened the pipeline */
 };
 const char *trommel_strerror(int code); /* any thread */
 const char *trommel_version(void);      /* any thread */
@@ -186,6 +192,72 @@ int trommel_flush(trommel *, int timeout_ms, trommel_error *err);
 /* Ends the workers and frees everything; pending pages get no record.  NULL-safe.  Any thread, once, when no
  * other call is under way. */
 void trommel_close(trommel *);
+
+/* ---- changing the chain while pages run: what `trommel ctl stage …` does ----
+ *
+ * The new chain starts beside the old one, proves itself on golden pages, then takes new pages and is watched for a
+ * while (its probation); if it does worse than the old one it is rolled back, which on_log and the history say.  No
+ * page is lost or run twice.  Copies of the stages lie in a folder under $TMPDIR (/tmp) that goes with the pipeline. */
+
+enum trommel_change_kind {
+    TROMMEL_CHANGE_ADD,      /* file, after (NULL: at the end), sets */
+    TROMMEL_CHANGE_REMOVE,   /* id */
+    TROMMEL_CHANGE_REPLACE,  /* id, file, sets: options that were set stay where the new one has them too */
+    TROMMEL_CHANGE_SET,      /* id, sets */
+    TROMMEL_CHANGE_REORDER,  /* ids, all of them */
+    TROMMEL_CHANGE_RELOAD,   /* the whole configuration, from file, or from where it was read at the start */
+    TROMMEL_CHANGE_ROLLBACK, /* to the chain before the live one */
+};
+
+/* Borrowed during trommel_change_chain. */
+typedef struct trommel_change {
+    uint32_t struct_size, kind;
+    const char *id;           /* of a stage that is there */
+    const char *file;         /* a bundled stage's name, or the path of a .so */
+    const char *after;        /* the id of a stage */
+    const char *const *sets;  /* "OPTION=VALUE" each */
+    size_t n_sets;
+    const char *const *ids;
+    size_t n_ids;
+    uint32_t despite_block;   /* not 0: takes a file that was rolled back before all the same */
+    uint32_t network;         /* not 0: stages that need it may run outside the sandbox */
+    uint32_t no_golden;       /* not 0: without the golden pages, at your own risk */
+    uint32_t no_probation;    /* not 0: settled when it is live; then the next two have no meaning */
+    uint64_t probation_pages; /* probation is over when its pages … 0: 200 */
+    uint32_t probation_ms;    /* … and its time are; 0: 10000 */
+    uint32_t crashes_max;     /* deaths of workers on probation that are one too many; 0: 3 */
+    double errors_max;        /* golden pages that may fail more than with the live chain, 0..1 of all */
+    double slower_max;        /* CPU time of the golden pages against the live chain's; 0: 4 */
+    double worse_errors;      /* errors on probation beyond the old chain's rate, 0..1; 0: 0.05 */
+    double worse_time;        /* a page's time on probation against the old chain's; 0: 4 */
+    const char *const *keep;  /* record fields that must not change or get lost ("meta.title") */
+    size_t n_keep;
+    const char *by;           /* who asked, for the history; NULL: nobody is named */
+} trommel_change;
+
+/* How a change went.  Borrowed: dies when the callback returns. */
+typedef struct trommel_change_result {
+    uint32_t struct_size;
+    int code;            /* 0: its chain is live; or why not */
+    uint32_t generation; /* the one made for it; 0: none was */
+    uint32_t live;       /* the one that takes pages now */
+    const char *message; /* what was wrong and the mend; or what was done */
+    const char *golden;  /* JSON: how the golden pages went; NULL: they were not run */
+    uint64_t load_us, golden_us, live_us; /* from the call to: workers ready, golden pages done, live */
+} trommel_change_result;
+
+/* 0: done (may be NULL) is called once, from where on_record is called or from trommel_close: when the chain is live,
+ * or will not be.  TROMMEL_BUSY: another change is under way.  Other errors: err says what is wrong with it, nothing
+ * has happened.  Any thread. */
+int trommel_change_chain(trommel *, const trommel_change *,
+                         void (*done)(void *arg, const trommel_change_result *), void *arg, trommel_error *err);
+/* JSON text about the chain ({generation, hash, state, since, stages: [{id, version, file, sha, options}],
+ * probation, behind, doing}) and its changes ([{generation, at, change, by, result, message, …}]), as `trommel ctl
+ * stages --json` and `history` have it; the caller frees it with trommel_free.  NULL: no memory, or no folder for
+ * copies of stages.  Any thread. */
+char *trommel_chain_json(trommel *);
+char *trommel_history_json(trommel *);
+void trommel_free(void *); /* NULL-safe; any thread */
 
 #ifdef __cplusplus
 }
