@@ -138,7 +138,7 @@ static int submit(struct trommel *t, const trommel_input *in, void *user, void (
         k->release = release;
         rc = ticket_start(t, k, &page, err);
     }
-    if (rc == 0 && t->swap)
+    if (rc == 0 && t->swap && !in->failed.n)
         swap_page_seen(t->swap, &page);
     arena_clear(&t->arena, 64 * KIB);
     if (rc < 0) {
