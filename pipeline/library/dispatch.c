@@ -130,9 +130,11 @@ static void hand_out(struct trommel *t)
     changed_give(t);
     while (t->opt.on_record && !is_forked(t) && !gives_way(t) && (k = done_take(t))) {
         trommel_result r = result_of(k);
+        t->in_hand = k;
         unlock(t);
         t->opt.on_record(t->opt.arg, k->user, &r);
         lock(t);
+        t->in_hand = NULL;
         given_end(t, k);
     }
 }

@@ -87,6 +87,7 @@ int forked_say(trommel_error *to)
                 "in the parent"));
 }
 
+/* The memory of a sink, which only its own close could free, stays. */
 void fork_close(struct trommel *t)
 {
     if (t->swap)
@@ -98,5 +99,6 @@ void fork_close(struct trommel *t)
     if (t->dedupe)
         dedupe_leave(t->dedupe);
     dedupe_close(t->dedupe);
+    ticket_free(t->in_hand); /* of a thread that is not here */
     memory_free(t);
 }

@@ -153,6 +153,7 @@ struct trommel {
     struct ticket_list queue, done;
     struct ticket *released; /* by released_after: whose body is the caller's again */
     struct ticket *current;  /* what trommel_next gave last */
+    struct ticket *in_hand;  /* what on_record has */
     size_t pending, in_workers, kept, kept_bytes, queue_bytes;
     size_t came;          /* that were ever done */
     uint64_t deadline_ms; /* no deadline is before; 0: there is none */
