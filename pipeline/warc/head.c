@@ -129,9 +129,11 @@ static void field_take(trommel_str name, trommel_str value, struct warc_head *h,
     const struct {
         const char *name;
         trommel_str *to;
-    } rows[] = { { "WARC-Record-ID", &h->id },  { "WARC-Target-URI", &h->url },
-                 { "WARC-Date", &h->date },     { "Content-Type", &h->content_type },
-                 { "WARC-IP-Address", &h->ip }, { "WARC-Truncated", &h->truncated } };
+    } rows[] = { { "WARC-Record-ID", &h->id },     { "WARC-Target-URI", &h->url },
+                 { "WARC-Date", &h->date },        { "Content-Type", &h->content_type },
+                 { "WARC-IP-Address", &h->ip },    { "WARC-Truncated", &h->truncated },
+                 { "WARC-Refers-To", &h->refers }, { "WARC-Payload-Digest", &h->digest },
+                 { "WARC-Profile", &h->profile } };
 
     if (is_name(name, "Content-Length")) {
         seen->length = length_read(value, &h->length);

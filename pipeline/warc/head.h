@@ -27,9 +27,11 @@ const char *warc_type_name(enum warc_type type); /* "response"; "other" */
 
 struct warc_head {
     enum warc_type type;
-    trommel_str id, url, date, content_type, ip, truncated; /* borrowed from the bytes; n 0: not there */
-    int64_t date_ms;                                        /* 0: none that can be read */
-    uint64_t length;                                        /* of the block */
+    /* borrowed from the bytes; n 0: not there */
+    trommel_str id, url, date, content_type, ip, truncated;
+    trommel_str digest, refers, profile; /* WARC-Payload-Digest, -Refers-To, -Profile */
+    int64_t date_ms;                     /* 0: none that can be read */
+    uint64_t length;                     /* of the block */
 };
 
 /* The length of the head that begins at p, with the empty line behind it; 0: it does not end within n bytes.

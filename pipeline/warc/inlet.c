@@ -2,6 +2,7 @@
 #include "warc/inlet.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,12 +10,14 @@
 
 enum { READ_BYTES = 1 << 20 };
 
-int inlet_init(struct inlet *s, int fd)
+int inlet_init(struct inlet *s, int fd, int stop_fd)
 {
     struct stat st;
     off_t here = lseek(fd, 0, SEEK_CUR);
 
-    *s = (struct inlet){ .fd = fd, .size = UINT64_MAX, .hold = UINT64_MAX, .cap = 2 * READ_BYTES };
+    *s = (struct inlet){
+        .fd = fd, .stop_fd = stop_fd, .size = UINT64_MAX, .hold = UINT64_MAX, .cap = 2 * READ_BYTES
+    };
     if (here >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         s->can_seek = 1;
         s->size = (uint64_t)st.st_size;
@@ -76,12 +79,24 @@ static int make_room(struct inlet *s, size_t n)
     return 0;
 }
 
+/* Waits for a pipe's bytes; 0: it is to be stopped. */
+static int may_read(const struct inlet *s)
+{
+    struct pollfd fds[2] = { { .fd = s->fd, .events = POLLIN }, { .fd = s->stop_fd, .events = POLLIN } };
+
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    return !fds[1].revents;
+}
+
 size_t inlet_need(struct inlet *s, size_t n)
 {
     while (inlet_left(s) < n && !s->is_end) {
         size_t want = n - inlet_left(s) > READ_BYTES ? n - inlet_left(s) : READ_BYTES;
         if (s->cap - s->len < want && make_room(s, inlet_left(s) + want) < 0)
             want = s->cap - s->len;
+        if (s->stop_fd >= 0 && !s->can_seek && !may_read(s))
+            want = 0;
         ssize_t got = want ? read(s->fd, s->buf + s->len, want) : 0;
         if (got < 0 && errno == EINTR)
             continue;

@@ -15,6 +15,7 @@
 
 struct inlet {
     int fd;               /* borrowed */
+    int stop_fd;          /* -1, or: a pipe is at its end as soon as this is readable */
     int can_seek, is_end; /* is_end: nothing comes behind what is held */
     int io_errno;         /* reading failed; what was there before is still given */
     uint64_t size;        /* of a regular file; else UINT64_MAX */
@@ -24,8 +25,8 @@ struct inlet {
     size_t at, len, cap;
 };
 
-/* Reads fd from where it stands; a pipe's first byte has offset 0. */
-int inlet_init(struct inlet *s, int fd);
+/* Reads fd from where it stands; a pipe's first byte has offset 0.  stop_fd: borrowed. */
+int inlet_init(struct inlet *s, int fd, int stop_fd);
 void inlet_release(struct inlet *s); /* NULL-safe; the descriptor stays open */
 /* Makes n bytes (at most INLET_HELD_MOST) be there, if there are as many; returns how many there are, which
  * may be more.  Pointers from inlet_at are dead then. */

@@ -46,14 +46,15 @@ static int is_archive(const unsigned char *p, size_t n, int packed)
            (packed && (begins(p, n, "http://") || begins(p, n, "https://")));
 }
 
-int member_init(struct member *m, int fd)
+int member_init(struct member *m, int fd, int stop_fd)
 {
     *m = (struct member){ .is_over = 1 };
     m->whole = libdeflate_alloc_decompressor();
     m->zstd = ZSTD_createDCtx();
     m->out = malloc(MEMBER_BUF_BYTES); /* what is never written is never there */
     m->gz_ready = inflateInit2(&m->gz, 15 + 16) == Z_OK;
-    return inlet_init(&m->in, fd) == 0 && m->whole && m->zstd && m->out && m->gz_ready ? 0 : ERR_NOMEM;
+    return inlet_init(&m->in, fd, stop_fd) == 0 && m->whole && m->zstd && m->out && m->gz_ready ? 0
+                                                                                                : ERR_NOMEM;
 }
 
 void member_release(struct member *m)

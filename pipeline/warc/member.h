@@ -40,8 +40,8 @@ struct member {
     uint64_t furthest, vain; /* see member_find */
 };
 
-int member_init(struct member *m, int fd);
-void member_release(struct member *m); /* NULL-safe, takes half-made ones */
+int member_init(struct member *m, int fd, int stop_fd); /* inlet.h */
+void member_release(struct member *m);                  /* NULL-safe, takes half-made ones */
 
 /* Goes to the next member; bytes of the last one that were not taken stay in front of its own, and count as
  * its. 1; 0 at the end of the file; ERR_CORRUPT: what follows is none (err says what is wrong); ERR_IO. */

@@ -36,7 +36,7 @@ int warc_open(int fd, const struct warc_options *opt, struct warc **ret)
     if (!w)
         return ERR_NOMEM;
     w->opt = *opt;
-    int rc = member_init(&w->m, fd);
+    int rc = member_init(&w->m, fd, opt->stop_fd ? opt->stop_fd : -1);
     if (rc < 0) {
         warc_close(w);
         *ret = NULL;
@@ -461,8 +461,9 @@ int warc_next(struct warc *w, struct warc_record *ret, struct err *err)
 static void rebase(struct warc_record *r, unsigned char *to)
 {
     ptrdiff_t by = to - r->start;
-    trommel_str *const strs[] = { &r->head.id,           &r->head.url, &r->head.date,
-                                  &r->head.content_type, &r->head.ip,  &r->head.truncated };
+    trommel_str *const strs[] = { &r->head.id,           &r->head.url,    &r->head.date,
+                                  &r->head.content_type, &r->head.ip,     &r->head.truncated,
+                                  &r->head.digest,       &r->head.refers, &r->head.profile };
 
     for (size_t i = 0; i < sizeof strs / sizeof strs[0]; i++)
         if (strs[i]->n)

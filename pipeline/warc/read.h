@@ -39,6 +39,7 @@ struct warc_options {
     /* Each damage, once, in the order of the file.  text: what was wrong. */
     void (*on_damage)(void *arg, const struct warc_place *place, const char *text);
     void *arg;
+    int stop_fd; /* 0: none; else a pipe is at its end as soon as this is readable */
 };
 /* fd: borrowed.  ERR_NOMEM. */
 int warc_open(int fd, const struct warc_options *opt, struct warc **ret);

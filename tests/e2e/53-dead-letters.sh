@@ -180,7 +180,7 @@ refused() { # refused TEXT PATTERN OPTION...
     "$trommel" replay "$@" >"$work/out" 2>"$work/err" </dev/null || rc=$?
     claim_is "$text: status 2, and said" "2 1" "$rc $(grep -cE "$pattern" "$work/err")"
 }
-refused "nothing named" 'say --dead'
+refused "nothing named" 'or --dead for the dead letters'
 refused "a folder that is no job" 'is no job.s folder .*--job' --dead --job "$work"
 refused "an option that is none" '^trommel: error: --deaf: unknown option' --deaf
 refused "a number that is none" 'whole number' --dead --workers many

@@ -176,7 +176,7 @@ static inline void archive_note(struct archive_seen *s, const struct archive *a,
 
 static inline void archive_read_fd(const struct archive *a, int fd, struct archive_seen *s)
 {
-    struct warc_options opt = { archive_damage, s };
+    struct warc_options opt = { .on_damage = archive_damage, .arg = s };
     struct warc_record r;
     struct err err = { 0 };
     struct warc *w;

@@ -384,7 +384,7 @@ static void a_file_of_beginnings(void **state)
 static void kept_and_gone_back_to(void **state)
 {
     for (int form = 0; form < ARCHIVE_FORMS; form++) {
-        struct warc_options opt = { archive_damage, &s };
+        struct warc_options opt = { .on_damage = archive_damage, .arg = &s };
         struct warc_place place = { 0 };
         struct warc_record r;
         struct err err = { 0 };
