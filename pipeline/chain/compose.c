@@ -185,7 +185,7 @@ int compose(struct trommel_page *p, const struct links *links, const struct run_
 
     head.content_type = only_utf8(p->parsed->content_type);
     head.charset = only_utf8(p->parsed->charset);
-    head.bytes = p->in->body.n;
+    head.bytes = head.bytes ? head.bytes : p->in->body.n;
     head.outcome = res->outcome;
     head.reason = res->reason;
     record_begin(b, &head, &n_fields);

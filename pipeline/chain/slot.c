@@ -125,7 +125,7 @@ static size_t page_bytes(const struct pool_page *page, struct proto_page *ret)
     size_t n = sizeof *ret;
 
     *ret = (struct proto_page){ .fetched_ms = page->head.fetched_ms,
-                                .bytes = page->body.n,
+                                .bytes = page->head.bytes ? page->head.bytes : page->body.n,
                                 .status = page->head.status };
     memcpy(ret->id, page->head.id, sizeof ret->id);
     for (int i = 0; i < PAGE_STRS; i++) {

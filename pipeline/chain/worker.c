@@ -306,6 +306,7 @@ static int page_read(const struct worker_state *w, struct proto_place at, struct
     memcpy(ret->head.id, page.id, sizeof page.id);
     ret->head.fetched_ms = page.fetched_ms;
     ret->head.status = (uint16_t)page.status;
+    ret->head.bytes = page.bytes;
     return 0;
 }
 

@@ -114,7 +114,7 @@ int input_page(struct trommel *t, const trommel_input *in, struct pool_page *pag
         page->head.final_url = page->head.url;
     page->head.status = in->status ? in->status : 200;
     page->head.fetched_ms = in->fetched_ms ? in->fetched_ms : clock_wall_ms();
-    page->head.bytes = in->body.n;
+    page->head.bytes = in->bytes ? in->bytes : in->body.n;
     page->head.fetch = in->fetch;
     id_make(in, page);
     return 0;

@@ -153,6 +153,7 @@ typedef struct trommel_input {
     /* Not empty: there is no page to be had, and this is why: [a-z0-9_], at most 63 bytes.  No worker sees it; its
      * record has the outcome failed and this reason. */
     trommel_str failed;
+    uint64_t bytes; /* length of the body as received, for the record, if it was decoded since; 0: body.n */
 } trommel_input;
 
 /* Starts the workers, loads and checks the chain.  0, or an error with *err saying what and the mend.
