@@ -98,6 +98,7 @@ $(BUILD)/trommel-worker: $(BUILD)/pipeline/chain/worker_main.o $(BUILD)/libpipel
 
 $(BUILD)/libtrommel.so: $(LIBOBJ) pipeline/library/libtrommel.map
 	$(CC) $(LDFLAGS) -shared -Wl,-soname,libtrommel.so.0 -Wl,--version-script=pipeline/library/libtrommel.map -o $@ $(LIBOBJ) $(LIBS)
+	@ln -sf libtrommel.so $(BUILD)/libtrommel.so.0
 
 LIBPRIV  := -llexbor -luchardet -lfyaml -ljansson -lseccomp -lxxhash -ldeflate -lz -lbrotlidec -lzstd -lpthread -ldl -lm
 # One object, in which all but the library's own names are local: they cannot meet those of a host.
@@ -132,6 +133,21 @@ wheel: $(WHEEL)
 $(WHEEL): $(BUILD)/libtrommel.so $(BUILD)/trommel-worker $(STAGESO) $(SINKSO) $(HEADERS) \
           $(wildcard $(PYTHON)/* $(PYTHON)/src/* $(PYTHON)/trommel/*)
 	@$(PYTHON)/wheel.sh $(BUILD) $(VERSION)
+
+# Plugins of crawlers whose headers are there: build/embed/NAME/.  wget2 names a plugin by its file: `trommel` is
+# libtrommel.so.
+EMBED    := $(shell exec 2>/dev/null; pkg-config --exists libwget && echo $(BUILD)/embed/wget2/libtrommel.so; \
+            test -e /usr/include/httrack/htsopt.h && echo $(BUILD)/embed/httrack/trommel-httrack.so)
+$(BUILD)/plugin/embed/httrack/%.o: CPPFLAGS += -isystem /usr/include/httrack
+EMBED_LD := $(PLUGIN_LD) -Wl,-z,nodelete -Wl,-rpath,'$$ORIGIN/../..' -L$(BUILD)
+embed_obj = $(patsubst %.c,$(BUILD)/%.o,$(wildcard plugin/embed/common/*.c plugin/embed/$1/*.c))
+all: $(if $(SAN),,$(EMBED))
+$(BUILD)/embed/wget2/libtrommel.so: $(call embed_obj,wget2) $(BUILD)/libtrommel.so
+	@mkdir -p $(@D)
+	$(CC) $(EMBED_LD) -o $@ $(filter %.o,$^) -ltrommel $(shell pkg-config --libs libwget 2>/dev/null) -lpthread
+$(BUILD)/embed/httrack/trommel-httrack.so: $(call embed_obj,httrack) $(BUILD)/libtrommel.so
+	@mkdir -p $(@D)
+	$(CC) $(EMBED_LD) -o $@ $(filter %.o,$^) -ltrommel -lhttrack -lpthread
 
 # ---- tests -------------------------------------------------------------------------------------------
 
@@ -219,6 +235,7 @@ install: all
 	install -m 755 $(BUILD)/trommel-worker $(LIBEXEC)/trommel-worker
 	install -m 755 $(STAGESO) $(LIBEXEC)/stage
 	install -m 755 $(SINKSO) $(LIBEXEC)/sink
+	$(foreach e,$(EMBED),install -D -m 755 $(e) $(patsubst $(BUILD)/embed/%,$(LIBEXEC)/%,$(e)) &&) true
 	install -m 755 $(BUILD)/libtrommel.so $(D)/lib/libtrommel.so.$(VERSION)
 	ln -sf libtrommel.so.$(VERSION) $(D)/lib/libtrommel.so.0
 	ln -sf libtrommel.so.0 $(D)/lib/libtrommel.so

@@ -16,7 +16,8 @@ build="gcc g++ make pkg-config libuv1-dev libcurl4-openssl-dev libdeflate-dev zl
        libxxhash-dev libuchardet-dev libcld2-dev libpsl-dev libjansson-dev libfyaml-dev librocksdb-dev
        libseccomp-dev libssl-dev"
 tests="libcmocka-dev valgrind nginx-light zstd python3 python3-dev python3-venv
-       python3-setuptools python3-wheel python3-msgpack python3-jsonschema file gzip brotli jq curl wget"
+       python3-setuptools python3-wheel python3-msgpack python3-jsonschema file gzip brotli jq curl wget
+       wget2 wget2-dev httrack libhttrack-dev"
 lint="clang-format-14 clang-14 libclang-rt-14-dev clang-tidy-14 shellcheck mandoc"
 
 case $what in

@@ -43,4 +43,5 @@ only seccomp pipeline/chain/
 # The worker parses hostile pages: nothing that opens sockets belongs into what it is made of.
 claim "$(grep -nE '#include <(uv|sys/socket|netdb)' pipeline/parse/* || true)" "parse/ knows no sockets"
 claim "$(grep -rnE '#include "(base|parse|chain|record|visit|job)' plugin/stage plugin/example --include='*.[ch]*' --exclude-dir=train || true)" "stages include nothing of the host"
+claim "$(grep -rnE '#include "(base|parse|chain|record|library|deliver|visit|job)' plugin/embed --include='*.[ch]' || true)" "plugins of crawlers know libtrommel by its header alone"
 exit $bad

@@ -58,6 +58,12 @@ C
 # shellcheck disable=SC2046
 cc -O2 -o "$work/own/use" "$work/own/use.c" $(pkg-config --cflags --libs trommel) -Wl,-rpath,"$at/lib" >"$work/log" 2>&1 || cat "$work/log"
 claim_cmd "a program links with pkg-config's flags and gets its record" sh -c "'$work/own/use' | grep -q '^[01] [0-9]'"
+if [ -e "$build/embed/wget2/libtrommel.so" ] && command -v wget2 >/dev/null; then
+    server_start --root tests/site
+    (cd "$work/own" && HOME=$work wget2 -q --plugin-dirs="$at/lib/trommel/wget2" --plugin=trommel --plugin-opt=trommel.out="$work/records" \
+        "http://127.0.0.1:$port/about.html") >"$work/log" 2>&1 || cat "$work/log"
+    claim_is "wget2 finds the installed plugin by its name, and that its worker" 1 "$("$at/bin/trommel" cat "$work/records" | grep -c About)"
+fi
 make --no-print-directory BUILD="$build" PREFIX=/opt/trommel DESTDIR="$root" uninstall >/dev/null
 claim_cmd "make uninstall leaves no file" sh -c "[ -z \"\$(find '$root' -type f -o -type l)\" ]"
 exit $bad
