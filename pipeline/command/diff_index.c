@@ -93,21 +93,32 @@ void diff_index_free(struct diff_index *ix)
     free(ix);
 }
 
-void diff_index_add(struct diff_index *ix, trommel_str record, const struct place *at)
+static int entries_grow(struct diff_index *ix, struct err *err)
+{
+    uint32_t cap = ix->cap ? 2 * ix->cap : 1024;
+    struct entry *all = cap > DIFF_INDEX_MAX ? NULL : reallocarray(ix->all, cap, sizeof *all);
+
+    if (!all)
+        return err_set(
+            err, cap > DIFF_INDEX_MAX ? ERR_LIMIT : ERR_NOMEM,
+            "old: an index of more than %u records of %zu bytes: %s; compare a part of them at a time", ix->n,
+            sizeof *all, cap > DIFF_INDEX_MAX ? "over the limit" : "out of memory");
+    ix->all = all;
+    ix->cap = cap;
+    return 0;
+}
+
+int diff_index_add(struct diff_index *ix, trommel_str record, const struct place *at, struct err *err)
 {
     struct key key;
+    int rc = ix->n < ix->cap ? 0 : entries_grow(ix, err);
 
+    if (rc < 0)
+        return rc;
     key_of(record, &key);
-    if (ix->n == ix->cap) {
-        if (ix->cap > UINT32_MAX / 2)
-            abort(); /* 80 GB of index */
-        ix->cap = ix->cap ? 2 * ix->cap : 1024;
-        ix->all = reallocarray(ix->all, ix->cap, sizeof *ix->all);
-        if (!ix->all)
-            abort();
-    }
     ix->all[ix->n] = (struct entry){ key_hash(ix, &key), when_of(record), *at, ix->n, 0 };
     ix->n++;
+    return 0;
 }
 
 static int order_compare(uint64_t a, uint64_t b)

@@ -9,7 +9,9 @@
 struct diff_index;
 struct diff_index *diff_index_new(struct diff_store *store);
 void diff_index_free(struct diff_index *ix); /* NULL-safe */
-void diff_index_add(struct diff_index *ix, trommel_str record, const struct place *at);
+/* ERR_LIMIT: more than DIFF_INDEX_MAX; ERR_NOMEM. */
+enum { DIFF_INDEX_MAX = 1 << 30 };
+int diff_index_add(struct diff_index *ix, trommel_str record, const struct place *at, struct err *err);
 /* Behind the last one, before the first is taken. */
 void diff_index_seal(struct diff_index *ix);
 /* The record that `record` is to be compared with is read into `into`.  1; 0: there is none (left); ERR_IO:

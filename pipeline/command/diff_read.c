@@ -227,11 +227,13 @@ static int pipe_copy(int from, FILE *f)
 
 static int pipe_read(struct reading *r, int from)
 {
-    FILE *f = tmpfile();
+    FILE *f = diff_store_tmp(r->err);
     int fd = f && pipe_copy(from, f) == 0 ? dup(fileno(f)) : -1, code = errno;
 
     if (f)
         fclose(f);
+    if (!f)
+        return ERR_IO;
     if (fd < 0)
         return err_set(r->err, ERR_IO, "%s: cannot be written down: %s", r->path, strerror(code));
     lseek(fd, 0, SEEK_SET);

@@ -39,18 +39,18 @@ struct diff_run {
 
 /* ---- opening ---- */
 
+struct old_read {
+    struct diff_run *run;
+    struct err *err;
+};
+
 static int on_old(void *arg, trommel_str record, const struct place *at)
 {
-    struct diff_run *r = arg;
-    struct err err = { 0 };
+    struct old_read *o = arg;
     struct place own;
+    int rc = at ? 0 : diff_store_put(o->run->store, record, &own, o->err);
 
-    if (!at && diff_store_put(r->store, record, &own, &err) < 0) {
-        log_error("%s", err.text);
-        return ERR_IO;
-    }
-    diff_index_add(r->index, record, at ? at : &own);
-    return 0;
+    return rc ? rc : diff_index_add(o->run->index, record, at ? at : &own, o->err);
 }
 
 int diff_run_open(const char *old, const struct diff_args *args, struct diff_run **ret, struct err *err)
@@ -66,11 +66,10 @@ int diff_run_open(const char *old, const struct diff_args *args, struct diff_run
     r->rank = diff_rank_new(args->top);
     buf_init(&r->old_record, SEGMENT_RECORD_MAX);
     buf_init(&r->new_record, SEGMENT_RECORD_MAX);
-    int rc = diff_read(old, r->store, on_old, r, &r->old_read, err);
+    struct old_read o = { r, err };
+    int rc = diff_read(old, r->store, on_old, &o, &r->old_read, err);
     if (rc == 0)
         diff_index_seal(r->index);
-    else if (!err->code)
-        err_set(err, rc, "%s: could not be read to its end", old);
     return rc;
 }
 

@@ -67,8 +67,7 @@ uint32_t diff_store_file(struct diff_store *s, const char *path)
 
 /* ---- the file without a name ---- */
 
-/* In the folder that TMPDIR names, else /tmp. */
-static FILE *own_open(struct err *err)
+FILE *diff_store_tmp(struct err *err)
 {
     const char *dir = getenv("TMPDIR");
     char path[4096];
@@ -89,7 +88,7 @@ static FILE *own_open(struct err *err)
 
 int diff_store_put(struct diff_store *s, trommel_str record, struct place *ret, struct err *err)
 {
-    if (!s->own && !(s->own = own_open(err)))
+    if (!s->own && !(s->own = diff_store_tmp(err)))
         return ERR_IO;
     *ret = (struct place){ s->own_bytes, (uint32_t)record.n, 0 };
     if (record.n && fwrite(record.p, 1, record.n, s->own) != record.n)

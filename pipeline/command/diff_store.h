@@ -4,6 +4,7 @@
  * file without a name, which is gone when the store is.  Records are read back one at a time. */
 #ifndef TROMMEL_COMMAND_DIFF_STORE_H
 #define TROMMEL_COMMAND_DIFF_STORE_H
+#include <stdio.h>
 #include <trommel/stage.h>
 
 #include "base/buf.h"
@@ -13,6 +14,9 @@ struct place {
     uint64_t offset;
     uint32_t n, file; /* file 0: the one without a name */
 };
+
+/* A file without a name, in the folder that TMPDIR names, else in /tmp.  NULL with *err. */
+FILE *diff_store_tmp(struct err *err);
 
 struct diff_store;
 struct diff_store *diff_store_new(void);

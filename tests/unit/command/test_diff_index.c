@@ -33,7 +33,7 @@ static void add(const char *id, const char *url, const char *at, unsigned n)
     struct err err = { 0 };
 
     assert_int_equal(diff_store_put(store, record_of_buf(&b), &p, &err), 0);
-    diff_index_add(ix, record_of_buf(&b), &p);
+    assert_int_equal(diff_index_add(ix, record_of_buf(&b), &p, &err), 0);
     buf_release(&b);
 }
 
@@ -156,7 +156,7 @@ static void test_a_file_that_changed_is_believed(void **state)
     assert_non_null(strstr(err.text, path));
     assert_int_equal(ftruncate(fd, 4), 0);
     assert_int_equal(diff_store_get(store, &at, &found, &err), ERR_IO);
-    diff_index_add(ix, record_of_buf(&b), &at);
+    assert_int_equal(diff_index_add(ix, record_of_buf(&b), &at, &err), 0);
     diff_index_seal(ix);
     assert_int_equal(diff_index_take(ix, record_of_buf(&b), &found, &at, &err), ERR_IO);
     assert_int_equal(diff_index_take(ix, record_of_buf(&b), &found, &at, &err), 0); /* said once */
