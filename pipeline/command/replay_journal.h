@@ -25,7 +25,8 @@ struct journal_file {          /* one archive, as the journal knows it */
 };
 
 struct replay_journal;
-/* Opens or makes it; the job's folder is there.  ERR_REFUSED: another replay of this job runs. */
+/* Opens or makes it; the job's folder is there.  job NULL: it begins empty, and nothing is written down.  ERR_REFUSED: another
+ * replay of this job runs. */
 int replay_journal_open(const char *job, struct replay_journal **ret, struct err *err);
 void replay_journal_close(struct replay_journal *j); /* NULL-safe */
 /* What is known of the archive open at fd; a new one if it is not.  -1: standard input, whatever comes there.

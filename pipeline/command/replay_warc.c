@@ -43,7 +43,7 @@ struct run {
     struct trip *trips;
     struct feed_item *held; /* it waits for room */
     char *name;             /* of the job */
-    char *records;          /* JOB/records */
+    char *records;          /* JOB/records; NULL: there is no job, nothing is written down */
     const char *out;        /* the sink; NULL: none */
     int signals;
     int is_stopping;
@@ -338,6 +338,12 @@ static int job_open(struct run *r, struct err *err)
     const struct job_options *o = r->args->job;
     char real[PATH_MAX];
 
+    if (r->args->diff && !o->out) { /* comparing changes nothing, and can be done again and again */
+        r->name = strdup(o->name ? o->name : "comparison");
+        if (!r->name)
+            abort();
+        return replay_journal_open(NULL, &r->journal, err);
+    }
     if (mkdir(o->dir, 0777) && errno != EEXIST)
         return err_set(err, ERR_IO, "%s: cannot make the job's folder: %s; name another with --job", o->dir,
                        strerror(errno));
@@ -347,7 +353,7 @@ static int job_open(struct run *r, struct err *err)
     r->name = strdup(o->name ? o->name : slash ? slash + 1 : real);
     if (!r->name || asprintf(&r->records, "%s/records", o->dir) < 0)
         abort();
-    r->out = o->out ? o->out : r->args->diff ? NULL : r->records;
+    r->out = o->out ? o->out : r->records;
     return replay_journal_open(o->dir, &r->journal, err);
 }
 
@@ -381,7 +387,7 @@ static int pipeline_open(struct run *r, struct err *err)
                             .page_timeout_ms = o->page_ms,
                             .stage_timeout_ms = o->stage_ms,
                             .worker_bytes = o->worker_bytes,
-                            .dedupe_log = log,
+                            .dedupe_log = r->records ? log : NULL,
                             .on_record = on_record,
                             .on_log = on_log,
                             .arg = r,
@@ -458,14 +464,17 @@ static void run_close(struct run *r)
 static int status_of(struct run *r, struct err *err)
 {
     uint64_t counts[FEED_COUNTS];
-    int status, is_whole;
+    int status, is_whole, is_intact;
 
     replay_feed_counts(r->feed, counts);
-    is_whole = !r->is_stopping && !counts[FEED_DAMAGES] && !counts[FEED_BAD_FILES];
-    if (r->is_stopping)
+    is_intact = !counts[FEED_DAMAGES] && !counts[FEED_BAD_FILES];
+    is_whole = is_intact && !r->is_stopping;
+    if (r->is_stopping && r->records)
         log_info("stopped; the same command goes on where it was");
-    if (r->diff)
-        return replay_diff_end(r->diff, is_whole, err);
+    if (r->diff) {
+        status = replay_diff_end(r->diff, is_whole && !counts[FEED_AGAIN], err);
+        return is_intact ? status : 3;
+    }
     status = !is_whole || r->tell.n_refused || r->tell.outcomes[TROMMEL_OUT_FAILED] ||
              r->tell.outcomes[TROMMEL_OUT_QUARANTINED];
     return status;

@@ -16,7 +16,7 @@ differs() {
 
 # ---- two crawls, the second with another option of a stage ----
 server_start --root tests/site
-crawl "http://127.0.0.1:$port/"
+crawl --warc "http://127.0.0.1:$port/"
 mv "$work/job" "$work/old"
 crawl "http://127.0.0.1:$port/"
 mv "$work/job" "$work/same"
@@ -60,6 +60,36 @@ differs 1 "a record that is not there any more" "$work/old" "$work/less.jsonl"
 claim_is "… is told" "$(head -1 "$work/old.jsonl" | jq -r .url)" "$(awk '/^only in old/ { getline; print $1 }' "$work/out")"
 differs 1 "and one that is new" "$work/less.jsonl" "$work/old"
 claim_is "… as well" "$(head -1 "$work/old.jsonl" | jq -r .url)" "$(awk '/^only in new/ { getline; print $1 }' "$work/out")"
+
+# ---- the archive of the first crawl through another chain ----
+# replay STATUS TEXT OPTION...: compares what the archive gives with the first crawl
+replay() {
+    local want=$1 text=$2 rc=0
+    shift 2
+    timeout 60 "$trommel" replay --no-progress --job "$work/replayed" --diff "$work/old" "$@" "$work"/old/warc/*.warc.gz \
+        >"$work/out" 2>"$work/err" </dev/null || rc=$?
+    claim_is "$text" "$want" "$rc"
+}
+rows() { awk '/^FIELD/ { on = 1; next } on && !NF { exit } on { print $1, $2 }' "$work/out" | xargs; }
+# robots.txt lies in the archive, and is no page of the crawl
+for turn in "" " (nothing is kept of a comparison)"; do
+    replay 1 "a replay through the same chain$turn" --html "$work/replay.html"
+    claim_is "… gives the same records, and the crawl's robots.txt" "$n equal, 0 changed, 0 only in old, 1 only in new" "$(sed -n 3p "$work/out")"
+done
+claim_is "… its page is whole" whole "$(page "$work/replay.html")"
+claim_is "… and nothing is delivered or left" "" "$(ls -A "$work/replayed" 2>/dev/null)"
+replay 1 "a replay through another one" --set boilerplate.markdown=false
+claim_is "… shows what it changes" "content.markdown $had" "$(rows)"
+replay 1 "… as JSON, of that field alone" --json --only content.markdown --set boilerplate.markdown=false
+claim_is "… a line a record" "$had" "$(grep -c '"kind":"missing"' "$work/out")"
+replay 1 "beside a comparison" --out "$work/beside"
+claim_is "… records are delivered if --out says where" "$((n + 1))" "$("$trommel" cat --count "$work/beside")"
+replay 0 "… and what was done before" --out "$work/beside"
+claim_cmd "… is not compared, nor missed" grep -q 'what only old has is not known' "$work/out"
+printf 'nothing\n' >"$work/bad.warc"
+replay 3 "an archive that is damaged is no success" "$work/bad.warc"
+replay 2 "an OLD that is not there is told before a page is begun" --diff "$work/none"
+claim_cmd "… by its name" grep -q 'none: No such file' "$work/err"
 
 # ---- what changed, word by word; what pages say is text and nothing else ----
 /usr/bin/python3 - "$work" <<'END'
