@@ -182,6 +182,15 @@ static uint64_t bytes_sent(api_file *file, const struct answer *a)
     return answer_header(a, "Transfer-Encoding").n ? a->chunk_bytes : file->vtable->file_get_size(file);
 }
 
+/* A coding that this wget2 does not know (zstd, before 2.0) stays on the body. */
+static trommel_str coding_left(const struct answer *a, const struct body *b)
+{
+    trommel_str coding = answer_header(a, "Content-Encoding");
+    int is_zstd = coding.n == 4 && strncasecmp(coding.p, "zstd", 4) == 0;
+
+    return is_zstd && b->n > 4 && memcmp(b->p, "\x28\xb5\x2f\xfd", 4) == 0 ? coding : (trommel_str){ 0 };
+}
+
 void page_put(api_file *file, const char *url, const struct answer *a, int delete_file)
 {
     struct body body = { 0 };
@@ -193,6 +202,7 @@ void page_put(api_file *file, const char *url, const struct answer *a, int delet
         failed = "truncated"; /* as in Trommel's own crawl */
     in.body = (trommel_str){ body.p, body.n };
     in.bytes = bytes_sent(file, a);
+    in.content_encoding = coding_left(a, &body);
     if (failed)
         in.failed = (trommel_str){ failed, strlen(failed) };
     if (pipe_put(&in) == 0 && delete_file && body.path[0])
