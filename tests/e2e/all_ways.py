@@ -68,6 +68,11 @@ class Ways:
     def reference(self):
         return self.crawl("reference", "--per-host", 8)
 
+    def replay(self, name, *files):
+        """Status 1: there are URLs without a page."""
+        self.run(self.trommel, "replay", "--job", self.work / name, "--no-progress", *files, statuses=(1,))
+        return self.cat(self.work / name)
+
     def venv(self):
         """Python with the packages of tests/venv.txt."""
         made = subprocess.run(["tests/venv.sh", "--once", self.build], stdout=subprocess.PIPE, check=False)
@@ -78,7 +83,7 @@ class Ways:
     def package(self):
         """The environment in which Python finds the package."""
         if not (self.work / "package").exists():
-            wheel = next((self.build / "wheel").glob("trommel-*.whl"), None)
+            wheel = max((self.build / "wheel").glob("trommel-*.whl"), key=os.path.getmtime, default=None)
             if not wheel:
                 raise Missing("the wheel was not built")
             with zipfile.ZipFile(wheel) as files:
@@ -87,19 +92,22 @@ class Ways:
                     os.chmod(path, info.external_attr >> 16 & 0o777 or 0o644)
         return {**os.environ, "PYTHONPATH": str(self.work / "package"), "PYTHONDONTWRITEBYTECODE": "1"}
 
+    def home(self):
+        """For programs that write into it."""
+        (self.work / "home").mkdir(exist_ok=True)
+        return {**os.environ, "HOME": str(self.work / "home")}
+
     @way("trommel crawl, in another order")
     def one_connection(self):
         return self.crawl("slow", "--per-host", 1, "--workers", 1)
 
     @way("wget2 with the plugin")
     def wget2(self):
-        need("wget2")
-        plugin = os.environ.get("X_W2") or self.build / "embed/wget2/libtrommel.so"
-        if not pathlib.Path(plugin).exists():
+        plugin = self.build / "embed/wget2/libtrommel.so"
+        if not plugin.exists():
             raise Missing("the plugin was not built (libwget's headers are not there)")
-        (self.work / "home").mkdir()
-        self.run("wget2", f"--local-plugin={plugin}", f"--plugin-opt=trommel.out={self.work / 'wget2'}", "-q", "-r", "-l", "inf", "--tries=1",
-                 "-P", self.work / "wget2-files", self.seed, statuses=(8,), env={**os.environ, "HOME": str(self.work / "home")})
+        self.run(need("wget2"), f"--local-plugin={plugin}", f"--plugin-opt=trommel.out={self.work / 'wget2'}", "-q", "-r", "-l", "inf", "--tries=1",
+                 "-P", self.work / "wget2-files", self.seed, statuses=(8,), env=self.home())
         return self.cat(self.work / "wget2")
 
     @way("Python, asyncio")
@@ -111,6 +119,31 @@ class Ways:
     def scrapy(self):
         self.run(self.venv(), EMBED / "python/example/spider.py", "--out", self.work / "scrapy", self.seed, env=self.package())
         return self.cat(self.work / "scrapy")
+
+    @way("replay of what wget wrote", extra=("redirect", "robots"))
+    def wget_warc(self):
+        self.run(need("wget"), "-q", "-r", "-l", "inf", "--tries=1", "--delete-after", "-P", self.work / "wget-files",
+                 f"--warc-file={self.work / 'wget'}", self.seed, statuses=(8,), env=self.home())
+        return self.replay("wget-replay", self.work / "wget.warc.gz")
+
+    @way("replay of what wget2 wrote", extra=("redirect", "robots"))
+    def wget2_warc(self):
+        if b"--warc-file" not in self.run(need("wget2"), "--help"):
+            said = self.run("wget2", "--version").split(b" - ")[0].decode()
+            raise Missing(f"{said} writes none")
+        self.run("wget2", "-q", "-r", "-l", "inf", "--tries=1", "-P", self.work / "wget2-plain", f"--warc-file={self.work / 'wget2'}",
+                 self.seed, statuses=(8,), env=self.home())
+        return self.replay("wget2-replay", self.work / "wget2.warc.gz")
+
+    @way("replay of Scrapy's, through warcio", extra=("redirect", "robots"))
+    def scrapy_warc(self):
+        self.run(self.venv(), "-B", pathlib.Path(__file__).resolve().parent / "scrapy_warc.py", self.seed, self.work / "scrapy.warc.gz")
+        return self.replay("scrapy-replay", self.work / "scrapy.warc.gz")
+
+    @way("replay of trommel crawl --warc", extra=("redirect", "robots"))
+    def own_warc(self):
+        self.crawl("warc", "--warc")
+        return self.replay("warc-replay", *sorted((self.work / "warc/warc").glob("*.warc.gz")))
 
 
 def row(cells):
