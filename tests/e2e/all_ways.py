@@ -73,11 +73,18 @@ class Ways:
         self.run(self.trommel, "replay", "--job", self.work / name, "--no-progress", *files, statuses=(1,))
         return self.cat(self.work / name)
 
+    def make(self, *command):
+        """Runs a script that makes what a way needs; it says 77 if that cannot be had on this machine."""
+        made = subprocess.run([str(c) for c in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+        said = (made.stdout.decode(errors="replace").strip().splitlines() or [""])[-1]
+        if made.returncode == 77:
+            raise Missing(said)
+        if made.returncode:
+            raise RuntimeError(f"{command[0]} ended with status {made.returncode}: {said}")
+
     def venv(self):
         """Python with the packages of tests/venv.txt."""
-        made = subprocess.run(["tests/venv.sh", "--once", self.build], stdout=subprocess.PIPE, check=False)
-        if made.returncode:
-            raise Missing(made.stdout.decode().strip() or "the Python packages are not there")
+        self.make("tests/venv.sh", "--once", self.build)
         return self.build / "venv/bin/python"
 
     def package(self):
@@ -119,6 +126,18 @@ class Ways:
     def scrapy(self):
         self.run(self.venv(), EMBED / "python/example/spider.py", "--out", self.work / "scrapy", self.seed, env=self.package())
         return self.cat(self.work / "scrapy")
+
+    @way("the stream from Node")
+    def node(self):
+        self.make("tests/stream_clients.sh", "node", self.build)
+        self.run("node", self.build / "embed-node/crawl.js", "--trommel", self.trommel, "--out", self.work / "node", self.seed)
+        return self.cat(self.work / "node")
+
+    @way("the stream from Go")
+    def go(self):
+        self.make("tests/stream_clients.sh", "go", self.build)
+        self.run(self.build / "embed-go", "-trommel", self.trommel, "-out", self.work / "go", self.seed)
+        return self.cat(self.work / "go")
 
     @way("replay of what wget wrote", extra=("redirect", "robots"))
     def wget_warc(self):
