@@ -211,6 +211,7 @@ bench-swap: deps
 	@bench/swap.sh $(BUILD)
 bench-embed: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
+	@$(MAKE) --no-print-directory wheel
 	@bench/embed.sh $(BUILD) $(DATA)
 bench-quality: all
 	@bench/quality.sh $(BUILD) $(DATA)

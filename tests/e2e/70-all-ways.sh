@@ -5,6 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/e2e/lib.sh
 server_start --raw "$work/site"
-python3 -B tests/site300/make.py "$work/site" "$port"
+/usr/bin/python3 -B tests/site300/make.py "$work/site" "$port"
 /usr/bin/python3 -B tests/e2e/all_ways.py "$build" "$work" "$port" || bad=1
 exit $bad
