@@ -90,9 +90,8 @@ class Ways:
     def package(self):
         """The environment in which Python finds the package."""
         if not (self.work / "package").exists():
-            wheel = max((self.build / "wheel").glob("trommel-*.whl"), key=os.path.getmtime, default=None)
-            if not wheel:
-                raise Missing("the wheel was not built")
+            self.make("flock", self.build / "wheel.lock", "make", "-s", f"BUILD={self.build}", "wheel")
+            wheel = max((self.build / "wheel").glob("trommel-*.whl"), key=os.path.getmtime)
             with zipfile.ZipFile(wheel) as files:
                 for info in files.infolist():
                     path = files.extract(info, self.work / "package")
@@ -139,13 +138,13 @@ class Ways:
         self.run(self.build / "embed-go", "-trommel", self.trommel, "-out", self.work / "go", self.seed)
         return self.cat(self.work / "go")
 
-    @way("replay of what wget wrote", extra=("redirect", "robots"))
+    @way("replay of what wget wrote", extra=("robots",))
     def wget_warc(self):
         self.run(need("wget"), "-q", "-r", "-l", "inf", "--tries=1", "--delete-after", "-P", self.work / "wget-files",
                  f"--warc-file={self.work / 'wget'}", self.seed, statuses=(8,), env=self.home())
         return self.replay("wget-replay", self.work / "wget.warc.gz")
 
-    @way("replay of what wget2 wrote", extra=("redirect", "robots"))
+    @way("replay of what wget2 wrote", extra=("robots",))
     def wget2_warc(self):
         if b"--warc-file" not in self.run(need("wget2"), "--help"):
             said = self.run("wget2", "--version").split(b" - ")[0].decode()
@@ -154,19 +153,24 @@ class Ways:
                  self.seed, statuses=(8,), env=self.home())
         return self.replay("wget2-replay", self.work / "wget2.warc.gz")
 
-    @way("replay of Scrapy's, through warcio", extra=("redirect", "robots"))
+    @way("replay of Scrapy's, through warcio", extra=("robots",))
     def scrapy_warc(self):
         self.run(self.venv(), "-B", pathlib.Path(__file__).resolve().parent / "scrapy_warc.py", self.seed, self.work / "scrapy.warc.gz")
         return self.replay("scrapy-replay", self.work / "scrapy.warc.gz")
 
-    @way("replay of trommel crawl --warc", extra=("redirect", "robots"))
+    @way("replay of trommel crawl --warc", extra=("robots",))
     def own_warc(self):
         self.crawl("warc", "--warc")
         return self.replay("warc-replay", *sorted((self.work / "warc/warc").glob("*.warc.gz")))
 
 
-def row(cells):
-    print("# " + "  ".join(text.ljust(width) for text, width in zip(cells, (34, 8, 6, 34, 40))).rstrip())
+TABLE = [("way", "records", "equal", "differing fields", "not told by this crawler", "beyond the crawl's")]
+
+
+def table_print():
+    widths = [min(max(map(len, column)), 60) for column in zip(*TABLE)]
+    for cells in TABLE:
+        print("# " + "  ".join(text.ljust(width) for text, width in zip(cells, widths)).rstrip())
 
 
 def claim(good, text):
@@ -178,8 +182,10 @@ def judge(entry, records, site, reference):
     """The row of a way that ran; True if its records are as they should be."""
     name, _, untold, extra, why = entry
     found = Outcome(site, reference, records, untold, extra)
-    told = ", ".join(f"{len(site.urls(kind))} {kind}s" for kind in untold) + (f" ({why})" if why else "")
-    row((name, str(found.n), str(found.equal), " ".join(f"{path}:{n}" for path, n in found.differing.most_common(4)), told))
+    told = ", ".join(f"{len(site.urls(kind))} of kind {kind}" for kind in untold) + (f" ({why})" if why else "")
+    more = ", ".join(f"{len(site.urls(kind))} of kind {kind}" for kind in extra)
+    TABLE.append((name, str(found.n), str(found.equal), " ".join(f"{path}:{n}" for path, n in found.differing.most_common(4)) or "none",
+         told or "none", more or "none"))
     for problem in found.problems:
         print(f"#     {problem}")
     return claim(not found.problems and found.equal == found.n, f"{name}: {found.n} records, field by field those of the crawl")
@@ -190,10 +196,10 @@ def try_way(ways, site, reference, entry):
     try:
         records = entry[1](ways)
     except Missing as e:
-        row((name, "SKIP", "", "", str(e)))
+        TABLE.append((name, "SKIP", "", "", str(e), ""))
         return claim(True, f"{name}: equal records # SKIP {e}")
     except Exception as e:  # whatever it was, the other ways are still to be tried
-        row((name, "-", "", "", ""))
+        TABLE.append((name, "-", "", "", "", ""))
         traceback.print_exc(limit=-2)
         return claim(False, f"{name}: {e}")
     return judge(entry, records, site, reference)
@@ -208,12 +214,12 @@ def main():
     reference = {record["url"]: record for record in records}
     wrong = misread(site, reference)
     good &= claim(not wrong, f"trommel crawl reads every status, content coding and encoding of it {wrong[:3] or ''}".rstrip())
-    row(("way", "records", "equal", "differing fields", "not told by this crawler"))
     good &= judge(("trommel crawl", None, (), (), ""), records, site, reference)
     only = os.environ.get("TROMMEL_WAYS", "")
     for entry in WAYS:
         if only in entry[0]:
             good &= try_way(ways, site, reference, entry)
+    table_print()
     sys.exit(0 if good else 1)
 
 
