@@ -38,9 +38,11 @@ enum {
     QUEUE_DEFAULT = 64,
     QUEUE_MOST = 1 << 20,
     QUEUE_BYTES_MOST = 64 * 1024 * 1024, /* of pages that were copied to wait */
+    SPARE_MOST = 16,                     /* blocks that are kept for the next pages … */
+    SPARE_BYTES_MOST = 32 * 1024 * 1024, /* … and their bytes */
     SINK_PATIENCE_MS = 30000,
     FAILED_REASON_MOST = 63, /* of trommel_input.failed */
-    SINK_CLOSE_MS = 2000, /* for a sink to make safe what it has taken */
+    SINK_CLOSE_MS = 2000,    /* for a sink to make safe what it has taken */
     COMMITTED_MOST = 64,
     SAID_MOST = 1000, /* lines of log that wait for their callback; more are lost */
     DEDUPE_SYNC_EVERY = 256,
@@ -64,8 +66,9 @@ enum ticket_state {
 
 /* A page whose worker has no room yet; its strings lie behind it, but for a body by reference. */
 struct waiting {
+    struct waiting *after; /* of the spare ones */
     struct pool_page page;
-    size_t n;
+    size_t n, cap; /* of bytes */
     char bytes[];
 };
 
@@ -154,6 +157,9 @@ struct trommel {
     struct ticket *released; /* by released_after: whose body is the caller's again */
     struct ticket *current;  /* what trommel_next gave last */
     struct ticket *in_hand;  /* what on_record has */
+    struct waiting
+        *spare; /* blocks for pages that will wait: mapping them anew for each costs more than the copy */
+    size_t n_spare, spare_bytes;
     size_t pending, in_workers, kept, kept_bytes, queue_bytes;
     size_t came;          /* that were ever done */
     uint64_t deadline_ms; /* no deadline is before; 0: there is none */
@@ -211,7 +217,9 @@ void list_take(struct ticket_list *l, struct ticket *k);
 struct ticket *ticket_part(struct trommel *t, struct ticket *k);
 /* Its body is the caller's again; told by the next released_give. */
 void ticket_release(struct trommel *t, struct ticket *k);
-struct waiting *waiting_new(const struct pool_page *page, int by_reference); /* NULL: out of memory */
+/* NULL: out of memory. */
+struct waiting *waiting_new(struct trommel *t, const struct pool_page *page, int by_reference);
+void waiting_spares_free(struct trommel *t);
 
 /* ---- input.c ---- */
 /* Checks an input and makes it a page; strings are borrowed from it or lie in t->arena. */

@@ -296,6 +296,7 @@ static void fd_end(int fd)
 void memory_free(struct trommel *t)
 {
     pages_free(t);
+    waiting_spares_free(t);
     said_drop(t);
     changed_drop(t);
     names_release(&t->names);

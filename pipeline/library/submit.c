@@ -71,7 +71,7 @@ static int queue_add(struct trommel *t, struct ticket *k, const struct pool_page
 {
     if (t->queue.n >= t->opt.queue || t->queue_bytes >= QUEUE_BYTES_MOST)
         return ERR_FULL;
-    k->waiting = waiting_new(page, k->release != NULL);
+    k->waiting = waiting_new(t, page, k->release != NULL);
     if (!k->waiting)
         return ERR_NOMEM;
     t->queue_bytes += k->waiting->n;

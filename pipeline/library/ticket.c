@@ -4,6 +4,11 @@
 
 #include "library/inner.h"
 
+enum {
+    SPARE_LEAST = 16 * 1024,
+    SPARE_WASTE = 4
+}; /* a block is taken for a page of at least an eighth of it */
+
 static trommel_str text_take(char **at, trommel_str s)
 {
     trommel_str taken = { *at, s.n };
@@ -159,11 +164,52 @@ struct ticket *ticket_part(struct trommel *t, struct ticket *k)
     return now;
 }
 
+/* ---- pages that wait ---- */
+
+static struct waiting *waiting_take(struct trommel *t, size_t n)
+{
+    size_t cap = SPARE_LEAST;
+    struct waiting *w, **at = &t->spare;
+
+    while (cap < n)
+        cap *= 2;
+    while (*at && ((*at)->cap < n || (*at)->cap / SPARE_WASTE > cap))
+        at = &(*at)->after;
+    if ((w = *at)) {
+        *at = w->after;
+        t->n_spare--;
+        t->spare_bytes -= w->cap;
+    } else if ((w = malloc(sizeof *w + cap))) {
+        w->cap = cap;
+    }
+    return w;
+}
+
+static void waiting_give(struct trommel *t, struct waiting *w)
+{
+    if (!w || t->n_spare == SPARE_MOST || t->spare_bytes + w->cap > SPARE_BYTES_MOST) {
+        free(w);
+        return;
+    }
+    w->after = t->spare;
+    t->spare = w;
+    t->n_spare++;
+    t->spare_bytes += w->cap;
+}
+
+void waiting_spares_free(struct trommel *t)
+{
+    for (struct waiting *w = t->spare, *after; w; w = after) {
+        after = w->after;
+        free(w);
+    }
+}
+
 /* ---- bodies ---- */
 
 void ticket_release(struct trommel *t, struct ticket *k)
 {
-    free(k->waiting);
+    waiting_give(t, k->waiting);
     k->waiting = NULL;
     if (!k->release)
         return;
@@ -171,12 +217,12 @@ void ticket_release(struct trommel *t, struct ticket *k)
     t->released = k;
 }
 
-struct waiting *waiting_new(const struct pool_page *page, int by_reference)
+struct waiting *waiting_new(struct trommel *t, const struct pool_page *page, int by_reference)
 {
     size_t n = page->content_type.n + page->content_encoding.n + page->headers.n + page->head.fetch.n +
                page->head.id_text.n + page->head.url.n + page->head.final_url.n +
                (by_reference ? 0 : page->body.n);
-    struct waiting *w = malloc(sizeof *w + n);
+    struct waiting *w = waiting_take(t, n);
     char *at;
 
     if (!w)
