@@ -49,7 +49,7 @@ SDK      := $(addprefix plugin/sdk/,amount.h dom.h put.h read.h select.h select_
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/test/unit/%,$(wildcard tests/unit/*/test_*.c))
 TESTSO   := $(patsubst tests/plugin/%.c,$(BUILD)/test/plugin/%.so,$(wildcard tests/plugin/*.c))
 FUZZ     := $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/test/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
-TESTBIN  := $(UNITS) $(TESTSO) $(BUILD)/test/server $(FUZZ)
+TESTBIN  := $(BUILD)/embed/uv $(BUILD)/embed/wait $(UNITS) $(TESTSO) $(BUILD)/test/server $(FUZZ)
 BENCHES  := $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 
 .DEFAULT_GOAL := all
@@ -169,6 +169,11 @@ $(BUILD)/test/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay.o 
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# The examples of embedding in C find the library beside them.
+$(BUILD)/embed/%: $(BUILD)/plugin/embed/c/%.o $(BUILD)/libtrommel.so
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< -L$(BUILD) -ltrommel -Wl,-rpath,'$$ORIGIN/..' $(shell pkg-config --libs libuv)
+
 .PHONY: tests test units asan valgrind
 tests: all $(TESTBIN) $(BENCHES)
 units: $(UNITS)
@@ -231,7 +236,7 @@ D        = $(DESTDIR)$(PREFIX)
 LIBEXEC  = $(D)/lib/trommel
 .PHONY: install uninstall
 install: all
-	install -d $(D)/bin $(LIBEXEC)/stage $(LIBEXEC)/sink $(D)/include/trommel/sdk $(D)/lib/pkgconfig $(D)/share/man/man1 $(D)/share/trommel/schemas
+	install -d $(D)/bin $(LIBEXEC)/stage $(LIBEXEC)/sink $(D)/include/trommel/sdk $(D)/lib/pkgconfig $(D)/share/man/man1 $(D)/share/man/man3 $(D)/share/trommel/schemas
 	install -m 755 $(BUILD)/trommel $(D)/bin/trommel
 	install -m 755 $(BUILD)/trommel-worker $(LIBEXEC)/trommel-worker
 	install -m 755 $(STAGESO) $(LIBEXEC)/stage
@@ -245,11 +250,12 @@ install: all
 	install -m 644 $(SDK) $(D)/include/trommel/sdk
 	install -m 644 schemas/record.schema.json schemas/README.md $(D)/share/trommel/schemas
 	install -m 644 pipeline/trommel.1 $(D)/share/man/man1/trommel.1
+	install -m 644 pipeline/trommel.3 $(D)/share/man/man3/trommel.3
 	printf 'prefix=%s\nlibdir=$${prefix}/lib\nincludedir=$${prefix}/include\n\nName: trommel\nDescription: The Trommel pipeline as a library\nVersion: %s\nLibs: -L$${libdir} -ltrommel\nLibs.private: $(LIBPRIV)\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel.pc
 	printf 'prefix=%s\nincludedir=$${prefix}/include\nstagedir=$${prefix}/lib/trommel/stage\nsinkdir=$${prefix}/lib/trommel/sink\n\nName: trommel-stage\nDescription: Headers for stages and sinks of Trommel\nVersion: %s\nCflags: -I$${includedir}\n' '$(PREFIX)' '$(VERSION)' >$(D)/lib/pkgconfig/trommel-stage.pc
 uninstall:
 	rm -f $(D)/bin/trommel $(D)/lib/libtrommel.so $(D)/lib/libtrommel.so.0 $(D)/lib/libtrommel.so.$(VERSION) $(D)/lib/libtrommel.a
-	rm -f $(D)/lib/pkgconfig/trommel.pc $(D)/lib/pkgconfig/trommel-stage.pc $(D)/share/man/man1/trommel.1
+	rm -f $(D)/lib/pkgconfig/trommel.pc $(D)/lib/pkgconfig/trommel-stage.pc $(D)/share/man/man1/trommel.1 $(D)/share/man/man3/trommel.3
 	rm -rf $(LIBEXEC) $(D)/include/trommel $(D)/share/trommel
 
 .PHONY: clean help

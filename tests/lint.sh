@@ -26,7 +26,7 @@ for h in plugin/include/trommel/*.h plugin/sdk/{amount,dom,put,read,select,walk}
 done | tee /dev/stderr | grep -q . && claim 1 "public headers compile as C11 and C++17" || claim 0 "public headers compile as C11 and C++17"
 git ls-files -z '*.sh' .ci/run | xargs -0 shellcheck -S warning -e SC1091
 claim $? "shellcheck"
-mandoc -Tlint -Wwarning pipeline/trommel.1
+mandoc -Tlint -Wwarning pipeline/trommel.1 pipeline/trommel.3
 claim $? "man page"
 if [ "${TIDY:-}" = 1 ]; then
     clang-tidy-14 --quiet --checks='-*,clang-analyzer-*,bugprone-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier' "${sources[@]}" -- "${flags[@]}" 2>/dev/null | grep -E 'warning|error'
