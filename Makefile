@@ -178,7 +178,7 @@ $(BUILD)/embed/%: $(BUILD)/plugin/embed/c/%.o $(BUILD)/libtrommel.so
 tests: all $(TESTBIN) $(BENCHES)
 units: $(UNITS)
 test: deps
-	@$(MAKE) --no-print-directory -j$(JOBS) tests
+	@$(MAKE) --no-print-directory -j$(JOBS) tests wheel
 	@tests/venv.sh $(BUILD) || [ $$? = 77 ]
 	@tests/run.sh --build $(BUILD) $(if $(DATA),--data $(DATA))
 

@@ -189,7 +189,7 @@ class Threads(unittest.TestCase):
         def enough(*_):
             raise Enough
 
-        pipeline = trommel.Pipeline([(CRASHER, {"hold": True})], workers=1, page_timeout=60, stage_timeout=60)
+        pipeline = trommel.Pipeline([(CRASHER, {"hold": True})], workers=1, page_timeout=6, stage_timeout=6)
         before = signal.signal(signal.SIGUSR1, enough)
         pipeline.submit("<p>MARK-HOLD")
         thread = threading.Thread(
