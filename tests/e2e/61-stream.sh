@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/e2e/lib.sh
-/usr/bin/python3 -B tests/e2e/stream_host.py "$build" "$work" || bad=1
+timeout --kill-after=5 300 /usr/bin/python3 -B tests/e2e/stream_host.py "$build" "$work" || bad=1
 
 # The examples: the bundled site, as a crawl of our own sees it.
 server_start --root tests/site

@@ -80,6 +80,16 @@ def rss_anon(pid):
         return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
 
 
+def is_at_rest(pid):
+    """Do it and its workers sleep, and wait for nothing but us?  A hundred looks at them that see the same."""
+    def look():
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+            statuses = [pathlib.Path(f"/proc/{p}/status").read_text(encoding="ascii") for p in (pid, *children.read().split())]
+        return [re.findall(r"State:\t(.)|_switches:\t(.*)", status) for status in statuses]
+    first = look()
+    return all(status[0][0] == "S" for status in first) and all(look() == first for _ in range(100))
+
+
 class Host:
     def __init__(self, build, work):
         self.trommel, self.work = f"{build}/trommel", pathlib.Path(work)
@@ -88,6 +98,7 @@ class Host:
         self.file("program.py", PROGRAM)
         self.file("gate.yaml", "chain:\n  - stage: exec.gate\n    set: {command: /usr/bin/python3 ./program.py, send: url, "
                   "deadline_ms: 600000, start_ms: 50000, file_mb: 1}\n")
+        self.file("copies.yaml", (self.work / "gate.yaml").read_text(encoding="utf-8") + "  - layout\n  - boilerplate\n  - dedupe\n")
         for fifo in ("at", "gate"):
             os.mkfifo(self.work / fifo)
 
@@ -95,8 +106,8 @@ class Host:
         (self.work / name).write_text(text, encoding="utf-8")
 
     def start(self, *options, chain="empty", **more):
-        return Stream(self.trommel, "extract", "--stream", "-c", self.work / f"{chain}.yaml", *options,
-                      stderr=subprocess.PIPE, **more)
+        return Stream(self.trommel, "extract", "--stream", "-c", self.work / f"{chain}.yaml", "--page-budget", "3600000",
+                      "--stage-budget", "3600000", *options, stderr=subprocess.PIPE, **more)
 
     def once(self, frames, *options, **more):
         """Writes the bytes while it reads; the answers, the exit status, what was said."""
@@ -262,6 +273,19 @@ class Host:
                  [(a["id"] if isinstance(a["id"], str) else None, a["outcome"]["code"]) for a in stream.answers()])
         claim_is("… to its end", 1, stream.child.wait())
 
+    def copies(self):
+        text = "".join(f"<p>Sentence {i} of a page that is there twice, with words enough to be told.</p>" for i in range(30)).encode()
+        stream = self.start("-vv", "--workers", "2", "--ordered", chain="copies")
+        stream.child.stdin.write(packed(page("gate", body=text)) + packed(page("copy", body=text)))
+        stream.close()
+        self.at_gate()
+        self.line(stream, "page copy: RUNNING -> ")
+        self.open_gate()
+        claim_is("--ordered: of two pages that say the same the second is the copy, whichever finished first",
+                 [("gate", "unique", None), ("copy", "exact", "gate")],
+                 [(a["id"], a["dedupe"]["relation"], a["dedupe"].get("of")) for a in stream.answers()])
+        stream.child.wait()
+
     # ---- back-pressure
 
     def pressure(self):
@@ -285,7 +309,8 @@ class Host:
             for fd in select.select([child.stderr], [child.stdin], [])[0]:
                 said += os.read(fd.fileno(), 65536)
         before = written
-        push()
+        while written < len(everything) and not is_at_rest(child.pid):
+            push()
         pipe = fcntl.fcntl(child.stdin, fcntl.F_GETPIPE_SZ)
         claim(written < len(everything), "who does not read answers is stopped by the pipe", written)
         claim(written - before <= pipe, "… for good: not a byte more is taken than the pipe holds", f"{written - before} of {pipe}")
@@ -361,6 +386,35 @@ class Host:
 
     # ---- a sink
 
+    def acknowledged(self):
+        """A sink that has a record and does not acknowledge it before a file is there."""
+        told, go = self.work / "told", self.work / "go"
+        sink = pathlib.Path(self.trommel).parent / "test/plugin/telling_sink.so"
+        stream = self.start("--out", f"{sink}:{told}?held={go}")
+        stream.write(page("one"))
+        while not told.exists() or "put" not in told.read_text(encoding="ascii"):
+            pass
+        stream.write([])
+        answers = stream.answers()
+        claim_is("--out: no answer while the sink has not acknowledged", "bad_frame", next(answers)["outcome"]["reason"])
+        go.touch()
+        claim_is("… and then there is one", ("one", "ok"), next((a["id"], a["outcome"]["code"]) for a in answers))
+        stream.close()
+        stream.child.wait()
+
+    def sink_alone(self):
+        """The host is gone while pages are under way."""
+        stream = self.start("--workers", "1", "--out", self.work / "alone", chain="gate")
+        stream.child.stdin.write(packed(page("gate")) + packed(page("one")) + packed(page("two"))[:-1])
+        stream.child.stdin.flush()
+        self.at_gate()
+        stream.child.stdout.close()
+        said = self.line(stream, "whoever read it has gone")
+        claim("2 pages that were taken still go to " in said, "--out: a reader that went away is told", said)
+        self.open_gate()
+        claim_is("… what was taken whole goes to the sink, then it ends", (3, ["gate", "one"]),
+                 (stream.child.wait(), [r["id"] for r in self.cat("alone")[0]]))
+
     def cat(self, folder):
         done = subprocess.run([self.trommel, "cat", self.work / folder], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         return [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
@@ -423,7 +477,7 @@ if __name__ == "__main__":
         host(*sys.argv[2:])
     else:
         tests = Host(*sys.argv[1:3])
-        for name in sys.argv[3:] or ("dumps", "client", "thousands", "forms", "cut", "usage", "order", "pressure", "worker_killed", "stopped",
-                                     "reader_gone", "sink", "killed", "host_killed"):
+        for name in sys.argv[3:] or ("dumps", "client", "thousands", "forms", "cut", "usage", "order", "copies", "pressure", "worker_killed", "stopped",
+                                     "reader_gone", "acknowledged", "sink_alone", "sink", "killed", "host_killed"):
             getattr(tests, name)()
         sys.exit(1 if failed else 0)
