@@ -346,12 +346,12 @@ static void lines_drop(const char *dir, const char *entry, const char *prefix)
 
 int warc_recover(const char *dir, const char *prefix, struct err *err)
 {
-    DIR *d = opendir(dir);
-    int rc = 0;
+    int folder = warc_folder_lock(dir), rc = 0;
+    DIR *d = folder < 0 ? NULL : opendir(dir);
 
     if (!d)
-        return err_set(err, ERR_IO, "%s: cannot read the folder (%s)", dir, strerror(errno));
-    for (struct dirent *e; rc == 0 && (e = readdir(d));) {
+        rc = err_set(err, ERR_IO, "%s: cannot read the folder (%s)", dir, strerror(errno));
+    for (struct dirent *e; d && rc == 0 && (e = readdir(d));) {
         char name[256];
         enum warc_coding coding;
         if (name_take(e->d_name, prefix, name, sizeof name, &coding))
@@ -359,6 +359,9 @@ int warc_recover(const char *dir, const char *prefix, struct err *err)
         else
             lines_drop(dir, e->d_name, prefix);
     }
-    closedir(d);
+    if (d)
+        closedir(d);
+    if (folder >= 0)
+        close(folder);
     return rc;
 }

@@ -74,6 +74,18 @@ static int dir_sync(const char *dir)
     return rc;
 }
 
+int warc_folder_lock(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    while (fd >= 0 && flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR) {
+            close(fd);
+            return -1;
+        }
+    return fd;
+}
+
 /* ---- a file's end ---- */
 
 int warc_file_finish(const char *dir, const char *name, struct err *err)
@@ -147,31 +159,29 @@ static void name_make(struct warc_writer *w, int64_t now_ms)
              (int)(now_ms % 1000), w->serial++ % 100000, w->host, warc_coding_ends[w->opt.coding]);
 }
 
-/* Makes the file, under a name that is free.  The lock says that it is written; another crawl that recovers
- * the folder may have been faster and taken the empty file away. */
+/* Makes the file, under a name that is free.  Its lock says that it is being written; while the folder is
+ * locked nobody sees it without. */
 static int file_make(struct warc_writer *w, int64_t now_ms)
 {
     char path[PATH_BYTES], closed[PATH_BYTES];
-    struct stat st;
+    int folder = warc_folder_lock(w->opt.dir);
 
-    for (int try = 0; try < NAMES_TRIED; try++) {
+    for (int try = 0; folder >= 0 && w->fd < 0 && try < NAMES_TRIED; try++) {
         name_make(w, now_ms);
         path_in(closed, w->opt.dir, w->name, "");
         path_in(path, w->opt.dir, w->name, ".open");
         errno = EEXIST;
-        w->fd = access(closed, F_OK) == 0
-                    ? -1
-                    : open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-        if (w->fd < 0 && errno == EEXIST)
-            continue;
-        if (w->fd < 0 || flock(w->fd, LOCK_EX) < 0 || fstat(w->fd, &st) < 0)
-            return ERR_IO;
-        if (st.st_nlink)
-            return 0;
-        close(w->fd);
-        w->fd = -1;
+        if (access(closed, F_OK) < 0)
+            w->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+        if (w->fd < 0 && errno != EEXIST)
+            break;
     }
-    return ERR_IO;
+    int rc = w->fd < 0 || flock(w->fd, LOCK_EX | LOCK_NB) < 0 || fsync(folder) < 0 ? ERR_IO : 0;
+    int code = errno;
+    if (folder >= 0)
+        close(folder);
+    errno = code;
+    return rc;
 }
 
 /* Opens the file and what becomes its index. */
@@ -183,7 +193,7 @@ static int files_open(struct warc_writer *w, int64_t now_ms, struct err *err)
         return failed_at(err, w->opt.dir, w->name, "make");
     path_in(lines, w->opt.dir, w->name, ".cdxj.open");
     w->index_fd = open(lines, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-    if (w->index_fd < 0 || dir_sync(w->opt.dir) < 0)
+    if (w->index_fd < 0)
         return failed_at(err, w->opt.dir, w->name, "make its index");
     return 0;
 }

@@ -142,6 +142,29 @@ claim_is "… all files are closed and indexed" "$(ls "$work"/job/warc/*.warc | 
 claim_is "… and none is open" "" "$(find "$work/job/warc" -name '*.open')"
 mv "$work/job/warc" "$work/none"
 
+# ---- the archive cannot be written for a while: its folder is held by somebody else, so that no file can be begun.
+# A page there holds 200 kB of the budget, a fetch 64 KiB: of 1 MB there are at most 16.
+again
+for i in {1..40}; do echo "$at/t/gen?site=held&page=$i&links=0&pages=99&bytes=100000&gate=h"; done >"$work/seeds"
+setsid "$trommel" crawl --job "$work/job" --allow-private --delay 0 --no-progress -c "$work/none.yaml" --per-host 8 --warc \
+    --ignore-robots --depth 0 --budget 1000000 --seeds "$work/seeds" >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+started+=("$pid")
+log_wait 1 '^R.*/t/gen' "$pid"
+exec {held}<"$work/job/warc"
+flock "$held"
+gate_open h
+log_wait 6 '^E.*/t/gen' "$pid"
+records >"$work/records"
+claim_is "while the archive cannot be written, no record is acknowledged" 0 "$(wc -l <"$work/records")"
+claim_is "… and what waits for it stops new fetches: at most 16 of 40" 1 "$(($(grep -c '^R' "$log") <= 16))"
+exec {held}<&-
+status=0
+wait "$pid" || status=$?
+records >"$work/records"
+claim_is "when it can be, all go on" "0 40" "$status $(wc -l <"$work/records")"
+claim_cmd "… and every record points at its copy" at_right
+
 # ---- bodies of several times the budget, in small chunks: one after the other, and nothing is held up for good
 again
 slow=()
