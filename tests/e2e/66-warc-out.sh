@@ -41,7 +41,7 @@ claim_is "… named by prefix, time, number and host" "" \
     "$(find "$work/gzip" -type f -printf '%f\n' | grep -vE '^trommel-[0-9]{17}-[0-9]{5}-[A-Za-z0-9._]+\.warc\.gz(\.cdxj)?$' || true)"
 for f in "$work"/gzip/*.warc.gz; do
     head -c 2000 <(plain "$f" 2>/dev/null) | tr -d '\r' | grep -E '^(WARC-Type|WARC-Filename|software|conformsTo|operator|robots|isPartOf|http-header-user-agent): ' |
-        head -8 | sed "s/$(basename "$f")/THIS/"
+        sed -n 1,8p | sed "s/$(basename "$f")/THIS/"
 done | sort | uniq -c | sed -E "s/^ *$(ls "$work"/gzip/*.warc.gz | wc -l) /all /" >"$work/infos"
 claim_is "each begins with what made it" "all WARC-Filename: THIS
 all WARC-Type: warcinfo
