@@ -91,7 +91,14 @@ claim_is "files with headers, of other names: the bodies are those of the pages"
 wget nofile --spider -r -l1 "$base/about.html"
 claim_is "--spider: no files, but records" "200 ok null" "$(outcome "$base/about.html")"
 
+# ---- a coding that wget2 1.99 leaves as it is ----
+coded_start
+wget coded "http://127.0.0.1:$port/zstd"
+claim_is "zstd: the page is read" "About - The Harbour Gazette" "$(jq -r .meta.title "$work/records")"
+
 # ---- wrong options ----
+server_start --root tests/site
+base=http://127.0.0.1:$port
 asked=$(grep -c '^R' "$log")
 refused() { # refused WORDS OPTION...
     local words=$1

@@ -41,6 +41,11 @@ mirror with --update "$base/" --wrapper "$plugin,out=$work/recs2"
 "$trommel" cat "$work/recs2" >"$work/records"
 claim_is "--update: what was not modified is unchanged" 17 "$(jq -r .outcome.code "$work/records" | grep -c unchanged)"
 
+coded_start
+mirror coded "http://127.0.0.1:$port/zstd" --wrapper "$plugin,out=$work/recs3"
+claim_is "a coding that HTTrack does not know: the page is read" "About - The Harbour Gazette" \
+    "$("$trommel" cat "$work/recs3" | jq -r .meta.title)"
+
 refused() { # refused WORDS OPTIONS
     mirror none "$base/about.html" --wrapper "$plugin$2"
     claim_is "refused: $1" "255 1" "$status $(grep -c -- "$1" "$work/said" || true)"

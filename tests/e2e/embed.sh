@@ -75,3 +75,16 @@ children_end() {
         timeout 60 tail -s 0.05 --pid="$pid" -f /dev/null || return 1
     done
 }
+
+# coded_start: the server with one page, /zstd, in a coding that these crawlers do not know.
+coded_start() {
+    mkdir -p "$work/coded"
+    zstd --quiet --stdout tests/site/about.html >"$work/about.zst"
+    {
+        printf 'HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: zstd\r\n'
+        printf 'Content-Length: %d\r\n\r\n' "$(wc -c <"$work/about.zst")"
+        cat "$work/about.zst"
+    } >"$work/coded/0.http"
+    printf '/zstd\t0.http\t200\tpage\tlength\n' >"$work/coded/site.tsv"
+    server_start --raw "$work/coded"
+}

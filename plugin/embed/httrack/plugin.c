@@ -51,7 +51,7 @@ static trommel_str type_of(const lien_back *back, trommel_str headers, char room
 {
     trommel_str type = head_value(headers, "Content-Type");
 
-    if (type.n)
+    if (type.n || headers.n)
         return type;
     snprintf(room, 160, "%.63s%s%.63s", back->r.contenttype, back->r.charset[0] ? "; charset=" : "",
              back->r.charset);
@@ -75,6 +75,14 @@ static const char *file_read(const lien_back *back, char **ret, size_t *ret_n)
     return *ret && *ret_n == n ? NULL : "unreadable";
 }
 
+/* HTTrack decompresses gzip and leaves the others as they came. */
+static trommel_str coding_left(const lien_back *back)
+{
+    const char *coding = back->r.contentencoding;
+
+    return strstr(coding, "gzip") || !strcmp(coding, "identity") ? (trommel_str){ 0 } : str_of(coding);
+}
+
 static void page_put(const lien_back *back, const char *url)
 {
     const char *failed = NULL;
@@ -94,6 +102,7 @@ static void page_put(const lien_back *back, const char *url)
     } else if (has_body && back->r.adr) {
         in.body = (trommel_str){ back->r.adr, (size_t)back->r.size };
     }
+    in.content_encoding = coding_left(back);
     in.failed = str_of(failed);
     pipe_put(&in);
     free(own);
