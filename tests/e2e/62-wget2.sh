@@ -94,7 +94,7 @@ claim_is "--spider: no files, but records" "200 ok null" "$(outcome "$base/about
 # ---- a coding that wget2 1.99 leaves as it is ----
 coded_start
 wget coded "http://127.0.0.1:$port/zstd"
-claim_is "zstd: the page is read" "About - The Harbour Gazette" "$(jq -r .meta.title "$work/records")"
+claim_is "zstd: the page is read" "About the Gazette" "$(jq -r .meta.title "$work/records")"
 
 # ---- wrong options ----
 server_start --root tests/site

@@ -43,7 +43,7 @@ claim_is "--update: what was not modified is unchanged" 17 "$(jq -r .outcome.cod
 
 coded_start
 mirror coded "http://127.0.0.1:$port/zstd" --wrapper "$plugin,out=$work/recs3"
-claim_is "a coding that HTTrack does not know: the page is read" "About - The Harbour Gazette" \
+claim_is "a coding that HTTrack does not know: the page is read" "About the Gazette" \
     "$("$trommel" cat "$work/recs3" | jq -r .meta.title)"
 
 refused() { # refused WORDS OPTIONS
