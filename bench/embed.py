@@ -2,7 +2,7 @@
 """embed.py WORK ROUNDS N: what it costs to have Trommel inside something else, in CPU time.
 
 WORK/ways has a line for each way: name, limit, its command, the command of its twin, parted by tabs: the twin does all that the way
-does but for Trommel, so that what a crawler costs by itself is taken off.  Both are run in turn, ROUNDS times, with the base: the
+does but for the pages' run, so that what a crawler, and a start, costs by itself is taken off.  Both are run in turn, ROUNDS times, with the base: the
 chain called in one process.  User and system time of all processes that a command started count, also of those that outlived
 their parent: this process adopts them.  Prints a JSON line a way, then a table; nothing is judged.  "ratio" is the median of the
 rounds' ratios, "of least" that of the least costs: on a machine that others use it is the steadier one.

@@ -35,10 +35,10 @@ way() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$work/ways"; }
 left_out() { echo "bench: $1 is left out: $2" >&2; }
 
 program=$build/bench/embed_pages
-way "chain called in one process" - "$program chain ${pages[*]}" "$program read ${pages[*]}"
-way "libtrommel" 1.10 "$program library ${pages[*]}" "$program read ${pages[*]}"
+way "chain called in one process" - "$program chain ${pages[*]}" "$program chain-start ${pages[*]}"
+way "libtrommel" 1.10 "$program library ${pages[*]}" "$program library-start ${pages[*]}"
 if /usr/bin/python3 bench/embed_pages.py frames "${pages[@]}" >"$work/frames" 2>"$work/why"; then
-    way "the stream" 1.15 "cat $work/frames | $build/trommel extract --stream --workers 1 --no-progress | cat >/dev/null" "cat $work/frames >/dev/null"
+    way "the stream" 1.15 "cat $work/frames | $build/trommel extract --stream --workers 1 --no-progress | cat >/dev/null" "cat $work/frames >/dev/null; : | $build/trommel extract --stream --workers 1 --no-progress"
 else
     left_out "the stream" "$(tail -1 "$work/why")"
 fi
@@ -46,7 +46,7 @@ wheel=$(find "$build/wheel" -name 'trommel-*.whl' 2>/dev/null | head -1)
 if [ -n "$wheel" ]; then
     /usr/bin/python3 -m zipfile -e "$wheel" "$work/package"
     python="PYTHONPATH=$work/package /usr/bin/python3 -B bench/embed_pages.py"
-    way "the Python package" 1.25 "$python package ${pages[*]}" "$python read ${pages[*]}"
+    way "the Python package" 1.25 "$python package ${pages[*]}" "$python start ${pages[*]}"
 else
     left_out "the Python package" "'make wheel' has not built it"
 fi

@@ -36,7 +36,8 @@ static void library_submit(trommel *t, const struct bench_page *page, size_t i, 
         bench_fail(err->text);
 }
 
-static void library_call(const struct bench_pages *pages)
+/* The first n pages. */
+static void library_call(const struct bench_pages *pages, size_t n)
 {
     size_t records = 0;
     trommel_error err = { .struct_size = sizeof err };
@@ -47,27 +48,28 @@ static void library_call(const struct bench_pages *pages)
 
     if (trommel_open(&opt, &t, &err) < 0)
         bench_fail(err.text);
-    for (size_t i = 0; i < pages->n; i++)
+    for (size_t i = 0; i < n; i++)
         library_submit(t, &pages->at[i], i, &err);
     if (trommel_flush(t, -1, &err) < 0)
         bench_fail(err.text);
     trommel_close(t);
-    if (records != pages->n)
+    if (records != n)
         bench_fail("records are missing");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 3) {
-        fprintf(stderr, "usage: embed_pages read|chain|library FILE...\n");
+    const char *way = argc > 2 ? argv[1] : "";
+    int is_start = strstr(way, "-start") != NULL;
+
+    if (strncmp(way, "chain", 5) && strncmp(way, "library", 7)) {
+        fprintf(stderr, "usage: embed_pages chain|library|chain-start|library-start FILE...\n");
         return 2;
     }
     struct bench_pages pages = bench_read_all(argv + 2, argc - 2);
-    if (!strcmp(argv[1], "chain"))
-        bench_chain_call(&pages, NULL, 1);
-    else if (!strcmp(argv[1], "library"))
-        library_call(&pages);
-    else if (strcmp(argv[1], "read"))
-        return 2;
+    if (*way == 'c')
+        bench_chain_call(&pages, NULL, !is_start);
+    else
+        library_call(&pages, is_start ? 0 : pages.n);
     return 0;
 }

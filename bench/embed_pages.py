@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """embed_pages.py WHAT FILE...: one round over the pages for embed.sh, in Python.
 
-read      reads them, and nothing else
 frames    writes them to standard output as `trommel extract --stream` takes them
 package   runs them through the Python package and takes the records as dicts
+start     reads them, opens the package's pipeline and closes it
 """
 import sys
 
@@ -32,12 +32,15 @@ def package(paths):
         raise SystemExit(f"bench: {n} records of {len(paths)} pages")
 
 
-def main():
-    what, paths = sys.argv[1], sys.argv[2:]
-    if what == "read":
+def start(paths):
+    import trommel
+
+    with trommel.Pipeline(workers=1):
         sum(len(body) for _, body in pages(paths))
-    else:
-        {"frames": frames, "package": package}[what](paths)
+
+
+def main():
+    {"frames": frames, "package": package, "start": start}[sys.argv[1]](sys.argv[2:])
 
 
 main()
