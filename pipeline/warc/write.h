@@ -34,8 +34,8 @@ int warc_append(struct warc_writer *w, struct warc_pack *const *packs, size_t n,
 int warc_writer_close(struct warc_writer *w, struct err *err);
 struct warc_counts warc_writer_counts(const struct warc_writer *w);
 
-/* The folder for oneself: while a file is made in it, or files are recovered.  Waits for others.  The descriptor,
- * which ends it when it is closed, or -1 (errno says why). */
+/* The folder for oneself: while a file is made in it, or files are recovered.  Waits for others.  The
+ * descriptor, which ends it when it is closed, or -1 (errno says why). */
 int warc_folder_lock(const char *dir);
 /* The name has its .open; the file is on disk.  Makes its index of the lines in NAME.cdxj.open and gives both
  * their names. */

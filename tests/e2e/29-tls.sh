@@ -50,4 +50,9 @@ claim_is "HTTP/2 and TLS 1.3 are spoken where they can be" "h2 TLSv1.3" \
 claim_is "… and HTTP/1.1 and TLS 1.2 where not" "http/1.1 TLSv1.2" \
     "$(jq -r 'select(.url | contains("127.0.0.2:")) | "\(.fetch.protocol) \(.fetch.tls)"' "$work/records" | sort -u)"
 claim_is "the address is that of the connection" "127.0.0.1 127.0.0.2" "$(jq -r .fetch.ip "$work/records" | sort -u | xargs)"
+rm -rf "$work/job"
+crawl --insecure --ignore-robots --depth 0 --warc "$base/"
+claim_is "an archive asks with HTTP/1.1, and has request and response as they went through TLS" \
+    "GET / HTTP/1.1 HTTP/1.1 200 OK http/1.1 TLSv1.3" \
+    "$(gzip -dc "$work"/job/warc/*.warc.gz | tr -d '\r' | grep -aE '^(GET|HTTP/1.1 )' | sort | xargs) $(jq -r '"\(.fetch.protocol) \(.fetch.tls)"' "$work/records")"
 exit $bad
