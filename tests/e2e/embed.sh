@@ -76,7 +76,8 @@ children_end() {
     done
 }
 
-# coded_start: the server with one page, /zstd, in a coding that these crawlers do not know.
+# coded_start: the server with a page, /zstd, in a coding that these crawlers do not know, and /locked, a 401 that asks for
+# a password.
 coded_start() {
     mkdir -p "$work/coded"
     zstd --quiet --stdout tests/site/about.html >"$work/about.zst"
@@ -85,6 +86,7 @@ coded_start() {
         printf 'Content-Length: %d\r\n\r\n' "$(wc -c <"$work/about.zst")"
         cat "$work/about.zst"
     } >"$work/coded/0.http"
-    printf '/zstd\t0.http\t200\tpage\tlength\n' >"$work/coded/site.tsv"
+    printf 'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="x"\r\nContent-Length: 0\r\n\r\n' >"$work/coded/1.http"
+    printf '/zstd\t0.http\t200\tpage\tlength\n/locked\t1.http\t401\terror\tlength\n' >"$work/coded/site.tsv"
     server_start --raw "$work/coded"
 }
