@@ -206,7 +206,7 @@ deps-lint:
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpipeline.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-.PHONY: bench bench-swap bench-embed bench-quality benches
+.PHONY: bench bench-swap bench-embed bench-replay bench-quality benches
 benches: all $(BENCHES) $(BUILD)/test/server
 bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
@@ -218,6 +218,9 @@ bench-embed: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
 	@$(MAKE) --no-print-directory wheel
 	@bench/embed.sh $(BUILD) $(DATA)
+bench-replay: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) benches
+	@bench/replay.sh $(BUILD) $(DATA)
 bench-quality: all
 	@bench/quality.sh $(BUILD) $(DATA)
 
@@ -271,6 +274,7 @@ help:
 	@echo "make bench           cost of each leg and of the whole way, as ratios to the parse alone (DATA=DIR)"
 	@echo "make bench-swap      a crawl whose chain is changed twice a second, against the same without changes"
 	@echo "make bench-embed     cost of each way of embedding, as ratios to the chain in one process (DATA=DIR PAGES=N)"
+	@echo "make bench-replay    replay of a WARC of 20000 pages, against bare reading and the chain alone (DATA=DIR PAGES=N)"
 	@echo "make bench-quality   scores of the extraction (DATA=DIR in WCXB's format)"
 	@echo "make wheel           the Python package, in $(BUILD)/wheel"
 	@echo "make install         into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it away"

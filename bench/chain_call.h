@@ -38,34 +38,57 @@ static inline void bench_pool_page(const struct bench_pages *pages, size_t i, st
     memcpy(ret->head.id, &i, sizeof i);
 }
 
-/* Loads the chain (config NULL: the default one) and runs it over all pages, `repeats` times, with memory
- * kept as the workers keep it. */
-static inline void bench_chain_call(const struct bench_pages *pages, const char *config, int repeats)
-{
-    struct chain *chain = chain_new();
-    struct chain_config made = { 0 };
-    struct run_result res;
+struct bench_chain {
+    struct chain *chain;
+    struct chain_config config;
     struct crumb crumb;
     struct run run;
+};
+
+/* Loads the chain (config NULL: the default one), with memory kept as the workers keep it. */
+static inline void bench_chain_open(struct bench_chain *c, const char *config)
+{
     struct err err = { 0 };
 
+    *c = (struct bench_chain){ .chain = chain_new() };
     mallopt(M_TRIM_THRESHOLD, 256 << 20);
     mallopt(M_TOP_PAD, 16 << 20);
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    bench_config(config, &made);
-    if (!chain || chain_load(chain, &made, NULL, NULL, &err) || chain_options(chain, &made, &err) ||
-        chain_link(chain, &err) || chain_hash(chain, &err) || chain_configure(chain, &run_host, &err))
+    bench_config(config, &c->config);
+    if (!c->chain || chain_load(c->chain, &c->config, NULL, NULL, &err) ||
+        chain_options(c->chain, &c->config, &err) || chain_link(c->chain, &err) ||
+        chain_hash(c->chain, &err) || chain_configure(c->chain, &run_host, &err))
         bench_fail(err.text);
-    if (run_init(&run, chain, &crumb, LIMIT_PAGE_MS, LIMIT_STAGE_MS, 1))
+    if (run_init(&c->run, c->chain, &c->crumb, LIMIT_PAGE_MS, LIMIT_STAGE_MS, 1))
         bench_fail("out of memory");
+}
+
+static inline void bench_chain_page(struct bench_chain *c, const struct pool_page *page)
+{
+    struct run_result res;
+
+    if (run_page(&c->run, page, &res) || !res.record.n)
+        bench_fail("a page has no record");
+}
+
+static inline void bench_chain_close(struct bench_chain *c)
+{
+    run_release(&c->run);
+    chain_free(c->chain);
+    chain_config_release(&c->config);
+}
+
+/* The chain over all pages, `repeats` times. */
+static inline void bench_chain_call(const struct bench_pages *pages, const char *config, int repeats)
+{
+    struct bench_chain c;
+
+    bench_chain_open(&c, config);
     for (size_t i = 0; i < pages->n * (size_t)repeats; i++) {
         struct pool_page page;
         bench_pool_page(pages, i, &page);
-        if (run_page(&run, &page, &res) || !res.record.n)
-            bench_fail("a page has no record");
+        bench_chain_page(&c, &page);
     }
-    run_release(&run);
-    chain_free(chain);
-    chain_config_release(&made);
+    bench_chain_close(&c);
 }
 #endif

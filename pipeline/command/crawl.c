@@ -26,6 +26,8 @@ static const char usage[] =
     "      --job DIR           folder of the job (trommel-job)\n"
     "      --out SINK          where records go: DIR (JOB/records), stdout:, null:\n"
     "      --seeds FILE        one URL a line, - for standard input\n"
+    "      --chain CHAIN       instead of the file's: none (nothing is run, not even the parse), default, or stages\n"
+    "                          parted by commas\n"
     "      --set STAGE.OPTION=VALUE   an option of a stage; repeatable\n"
     "\n"
     "what is crawled\n"
@@ -79,7 +81,7 @@ enum kind { KIND_STR, KIND_FLAG, KIND_UNSIGNED, KIND_U64, KIND_F64, KIND_MS, KIN
 
 struct crawl_args {
     struct job_options job;
-    const char *config;
+    const char *config, *chain;
     int verbose;
     const char **sets;
     size_t n_sets;
@@ -307,9 +309,9 @@ static int argument(struct crawl_args *a, int argc, char **argv, int *i, int pas
         return 0;
     }
     int is_config = !strcmp(arg, "-c") || (n == 8 && !memcmp(arg, "--config", 8));
-    int is_set = n == 5 && !memcmp(arg, "--set", 5);
-    const struct row *row = is_config || is_set || arg[1] != '-' ? NULL : row_find(name, n - 2);
-    if (!is_config && !is_set && !row)
+    int is_set = n == 5 && !memcmp(arg, "--set", 5), is_chain = n == 7 && !memcmp(arg, "--chain", 7);
+    const struct row *row = is_config || is_set || is_chain || arg[1] != '-' ? NULL : row_find(name, n - 2);
+    if (!is_config && !is_set && !is_chain && !row)
         return err_set(err, ERR_USAGE, "%.*s: unknown option; `trommel crawl --help` lists them", (int)n, arg);
     const char *value = eq ? eq + 1 : NULL;
     if (!value && !(row && value_optional(row))) {
@@ -319,6 +321,8 @@ static int argument(struct crawl_args *a, int argc, char **argv, int *i, int pas
     }
     if (is_config && !pass)
         a->config = value;
+    if (is_chain)
+        a->chain = value;
     if (is_set && pass)
         a->sets[a->n_sets++] = value;
     snprintf(where, sizeof where, "%.*s", (int)n, arg);
@@ -346,7 +350,9 @@ static int arguments(struct crawl_args *a, int argc, char **argv, int pass, stru
 
 static int chain_read(struct crawl_args *a, struct chain_config *chain, struct err *err)
 {
-    int rc = a->config ? chain_config_read(a->config, chain, err) : chain_config_default(chain, err);
+    int rc = a->chain    ? chain_config_named(chain, a->chain, err)
+             : a->config ? chain_config_read(a->config, chain, err)
+                         : chain_config_default(chain, err);
 
     for (size_t i = 0; rc == 0 && i < a->n_sets; i++)
         rc = chain_config_set(chain, a->sets[i], err);

@@ -48,6 +48,7 @@ const char extract_usage[] =
     "\n"
     "the chain\n"
     "  -c, --config FILE       YAML file with the chain\n"
+    "      --chain CHAIN       instead: none (nothing is run, not even the parse), default, or stages parted by commas\n"
     "      --set STAGE.OPTION=VALUE   an option of a stage; repeatable\n"
     "      --workers N         worker processes; 0 one a core (0)\n"
     "      --page-budget MS    CPU time for one page (5000)\n"
@@ -83,6 +84,7 @@ static const struct row rows[] = {
     { "type", KIND_STR, AT(type), 0, 0, "a content type" },
     { "manifest", KIND_STR, AT(manifest), 0, 0, "a file of JSON lines" },
     { "config", KIND_STR, AT(config), 0, 0, "a file" },
+    { "chain", KIND_STR, AT(chain), 0, 0, "none, default, or stages parted by commas" },
     { "out", KIND_STR, AT(out), 0, 0, "a file, or with --stream a sink" },
     { "user-agent", KIND_STR, AT(user_agent), 0, 0, "text" },
     { "format", KIND_FORMAT, AT(format), 0, 0, "json, text, markdown or msgpack" },
@@ -243,6 +245,8 @@ int extract_arguments(struct extract_args *a, int argc, char **argv, struct err 
             a->pages[a->n_pages++] = argv[i];
         }
     }
+    if (a->chain && chain_list_read(&a->list, a->chain, err) < 0)
+        return err->code;
     return together(a, err);
 }
 
@@ -250,7 +254,7 @@ int extract_arguments(struct extract_args *a, int argc, char **argv, struct err 
 
 trommel_options extract_options(const struct extract_args *a)
 {
-    return (trommel_options){ .struct_size = sizeof(trommel_options),
+    trommel_options opt = { .struct_size = sizeof(trommel_options),
                               .workers = a->workers,
                               .config = a->config,
                               .set = a->sets,
@@ -259,6 +263,10 @@ trommel_options extract_options(const struct extract_args *a)
                               .stage_timeout_ms = a->stage_ms,
                               .worker_bytes = a->worker_bytes,
                               .network_stages = a->network_stages != 0 };
+
+    if (a->chain)
+        chain_list_set(&a->list, &opt);
+    return opt;
 }
 
 int extract_is_usage(int rc)

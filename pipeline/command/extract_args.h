@@ -4,16 +4,18 @@
 #include <trommel/trommel.h>
 
 #include "base/err.h"
+#include "command/chain_list.h"
 #include "command/window.h"
 
 struct extract_args {
-    const char *url, *type, *manifest, *config, *out, *user_agent;
+    const char *url, *type, *manifest, *config, *chain, *out, *user_agent;
     enum window_format format;
     uint32_t workers, page_ms, stage_ms;
     uint64_t worker_bytes;
     int allow_private, insecure, no_progress, verbose, network_stages, stream, ordered, format_said;
     const char **sets, **pages;
     size_t n_sets, n_pages;
+    struct chain_list list; /* of `chain` */
 };
 
 /* Reads argv[1] and on into *a, whose `sets` and `pages` have room for argc each.  0, or ERR_USAGE with the

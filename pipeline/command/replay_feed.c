@@ -109,11 +109,21 @@ static void count(struct replay_feed *f, enum feed_count what)
     pthread_mutex_unlock(&f->mutex);
 }
 
+static int is_stopped(struct replay_feed *f)
+{
+    pthread_mutex_lock(&f->mutex);
+    int stopped = f->is_stopped;
+    pthread_mutex_unlock(&f->mutex);
+    return stopped;
+}
+
 static void on_damage(void *arg, const struct warc_place *place, const char *text)
 {
     struct replay_feed *f = arg;
     char inner[40] = "";
 
+    if (is_stopped(f)) /* a pipe that was left in the middle */
+        return;
     count(f, FEED_DAMAGES);
     if (f->told++ >= FEED_TOLD_MOST)
         return;
@@ -346,7 +356,7 @@ static int records_read(struct replay_feed *f, struct warc *w, uint64_t *ret_n, 
     while (item_need(f)) {
         enum feed_count why;
         if ((rc = warc_next(w, &r, err)) <= 0)
-            return rc;
+            return is_stopped(f) ? 1 : rc;
         ++*ret_n;
         bytes_note(f, w);
         enum judged judged = judge_head(&r, f->had_pages, &why);
@@ -445,6 +455,7 @@ static struct replay_file *file_next(struct replay_feed *f)
 
     pthread_mutex_lock(&f->mutex);
     f->is_idle = 1;
+    f->bytes = f->base_bytes;
     while (!f->files && !f->is_closed && !f->is_stopped) {
         wake(f);
         pthread_cond_wait(&f->changed, &f->mutex);
@@ -456,7 +467,6 @@ static struct replay_file *file_next(struct replay_feed *f)
             f->files_end = &f->files;
         f->is_idle = 0;
     }
-    f->bytes = f->base_bytes;
     pthread_mutex_unlock(&f->mutex);
     return file;
 }

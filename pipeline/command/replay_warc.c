@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "command/chain_list.h"
 #include "command/replay_diff.h"
 #include "command/replay_feed.h"
 #include "command/replay_files.h"
@@ -26,7 +27,6 @@
 enum {
     BEAT_MS = 100,
     QUEUE_PAGES = 2, /* waiting at the library, by reference: half of what the feed holds */
-    CHAIN_MOST = 64,
     REFUSED_LISTED = 20,
 };
 
@@ -357,31 +357,16 @@ static int job_open(struct run *r, struct err *err)
     return replay_journal_open(o->dir, &r->journal, err);
 }
 
-/* "none", "layout,./price.so" as the library takes it. */
-static int chain_list(char *text, trommel_stage_ref refs[CHAIN_MOST], size_t *ret_n, struct err *err)
-{
-    for (char *at = text, *end; at; at = end ? end + 1 : NULL) {
-        end = strchr(at, ',');
-        if (end)
-            *end = 0;
-        if (!*at || *ret_n == CHAIN_MOST)
-            return err_set(err, ERR_USAGE,
-                           "--chain: write none, default, or at most %d stages parted by commas", CHAIN_MOST);
-        refs[(*ret_n)++] = (trommel_stage_ref){ .struct_size = sizeof refs[0], .stage = at };
-    }
-    return 0;
-}
-
 static int pipeline_open(struct run *r, struct err *err)
 {
     const struct replay_warc_args *a = r->args;
     const struct job_options *o = a->job;
-    trommel_stage_ref refs[CHAIN_MOST];
-    char log[4200], *text = a->chain && strcmp(a->chain, "default") != 0 ? strdup(a->chain) : NULL;
+    struct chain_list list;
+    char log[4200];
     trommel_error te = { .struct_size = sizeof te };
     trommel_options opt = { .struct_size = sizeof opt,
                             .workers = o->workers,
-                            .config = a->chain ? NULL : a->config,
+                            .config = a->config,
                             .set = a->sets,
                             .n_set = a->n_sets,
                             .page_timeout_ms = o->page_ms,
@@ -398,11 +383,11 @@ static int pipeline_open(struct run *r, struct err *err)
                             .queue = QUEUE_PAGES };
 
     snprintf(log, sizeof log, "%.4000s/dedupe.log", o->dir);
-    int rc = text ? chain_list(text, refs, &opt.n_chain, err) : 0;
-    opt.chain = text ? refs : NULL;
+    int rc = a->chain ? chain_list_read(&list, a->chain, err) : 0;
+    if (rc == 0 && a->chain)
+        chain_list_set(&list, &opt);
     if (rc == 0 && (rc = trommel_open(&opt, &r->pipeline, &te)) < 0)
         err_set(err, rc, "%s", te.text);
-    free(text);
     return rc;
 }
 

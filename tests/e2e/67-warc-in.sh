@@ -248,4 +248,18 @@ kill -TERM "$pid"
 status=0
 wait "$pid" || status=$?
 claim_is "… until it is told to stop" "1 12 0" "$status $("$trommel" cat --count "$job") $(twice)"
+rm -rf "$job"
+/usr/bin/python3 - "$trommel" "$job" "$work/follow" <<'END' >"$work/progress"
+import os, pty, re, signal, subprocess, sys
+trommel, job, folder = sys.argv[1:]
+ours, theirs = pty.openpty()
+child = subprocess.Popen([trommel, 'replay', '--job', job, '--follow', folder], stderr=theirs, stdin=subprocess.DEVNULL)
+os.close(theirs)
+text = b''
+while not (m := re.search(rb'12 pages +[0-9.]+/s +[0-9.]+ KiB of [0-9.]+ KiB \(100 %\) +ETA 0:00:00 +3 failed', text)):
+    text += os.read(ours, 4096)
+child.send_signal(signal.SIGINT)
+print('shown', child.wait())
+END
+claim_is "on a terminal: pages, bytes of how many, and how long it will take" "shown 1" "$(cat "$work/progress")"
 exit $bad
