@@ -206,7 +206,7 @@ deps-lint:
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpipeline.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
-.PHONY: bench bench-swap bench-embed bench-replay bench-quality benches
+.PHONY: bench bench-swap bench-scrapy bench-embed bench-replay bench-quality benches
 benches: all $(BENCHES) $(BUILD)/test/server
 bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
@@ -221,6 +221,9 @@ bench-embed: deps
 bench-replay: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) benches
 	@bench/replay.sh $(BUILD) $(DATA)
+bench-scrapy: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all wheel $(BUILD)/test/server
+	@bench/scrapy.sh $(BUILD) $(DATA)
 bench-quality: all
 	@bench/quality.sh $(BUILD) $(DATA)
 
@@ -275,6 +278,7 @@ help:
 	@echo "make bench-swap      a crawl whose chain is changed twice a second, against the same without changes"
 	@echo "make bench-embed     cost of each way of embedding, as ratios to the chain in one process (DATA=DIR PAGES=N)"
 	@echo "make bench-replay    replay of a WARC of 20000 pages, against bare reading and the chain alone (DATA=DIR PAGES=N)"
+	@echo "make bench-scrapy    Scrapy with the component against Scrapy with trafilatura, the same 2,000 pages (DATA=DIR)"
 	@echo "make bench-quality   scores of the extraction (DATA=DIR in WCXB's format)"
 	@echo "make wheel           the Python package, in $(BUILD)/wheel"
 	@echo "make install         into PREFIX ($(PREFIX)), under DESTDIR; make uninstall takes it away"

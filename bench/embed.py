@@ -59,4 +59,5 @@ def main():
         print(f"{r['leg']:<34}{r['ms']:>10.3f}{r['ratio']:>8.3f}{r['ratio_of_least']:>10.3f}{r['limit']:>9}{r['own_ms']:>21.3f}")
 
 
-main()
+if __name__ == "__main__":
+    main()
