@@ -116,3 +116,12 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
 
             with self.assertRaises(RuntimeError):
                 await asyncio.to_thread(elsewhere)
+
+    async def test_a_change_stops_the_loop_or_does_not_come(self):
+        async with trommel.Pipeline(workers=1) as pipeline:
+            change, *records = await asyncio.gather(
+                pipeline.change_async("set", id="boilerplate", set={"markdown": False}, no_probation=True),
+                *(pipeline.process(page(i)) for i in range(20)))
+            self.assertEqual(sorted(map(number, records)), list(range(20)))
+            record = await pipeline.process(page(21))
+            self.assertEqual((record["chain"]["generation"], "markdown" in record["content"]), (change.live, False))

@@ -148,6 +148,17 @@ class Plain(unittest.TestCase):
         with self.assertRaises(TypeError):
             page(1, fetch={"ip": object()}).arguments()
 
+    def test_what_has_no_page_has_no_record(self):
+        with trommel.Pipeline(workers=1) as pipeline:
+            record = pipeline.run(trommel.Page(b"", url="http://story.test/1", failed="timeout", status=0)).record
+            self.assertEqual(record["outcome"], {"code": "failed", "reason": "timeout"})
+
+    def test_a_deadline_does_not_end_the_wait(self):
+        """The worker would hold the page for a minute."""
+        with trommel.Pipeline([(CRASHER, {"hold": True})], workers=1, page_timeout=6, stage_timeout=6) as pipeline:
+            record = pipeline.run(trommel.Page("<p>MARK-HOLD", url="http://story.test/1", deadline=0.05)).record
+            self.assertEqual(record["outcome"], {"code": "failed", "reason": "deadline"})
+
     def test_something_is_left_behind(self):
         def counts():
             with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as children:
@@ -201,3 +212,27 @@ class Threads(unittest.TestCase):
         thread.join()
         signal.signal(signal.SIGUSR1, before)
         pipeline.close()
+
+
+class Changes(unittest.TestCase):
+    def test_a_change_does_not_reach_later_pages(self):
+        with trommel.Pipeline(workers=1) as pipeline:
+            before = pipeline.run(page(1)).record
+            change = pipeline.change("set", id="boilerplate", set={"markdown": False}, no_probation=True)
+            after = pipeline.run(page(2)).record
+            self.assertIn("markdown", before["content"])
+            self.assertNotIn("markdown", after["content"])
+            self.assertEqual(after["chain"]["generation"], change.live)
+            pipeline.change("remove", id="dedupe", no_golden=True, no_probation=True)
+            self.assertNotIn("dedupe", [s["id"] for s in pipeline.run(page(3)).record["chain"]["stages"]])
+
+    def test_a_wrong_change_is_not_said_or_harms_the_chain(self):
+        with trommel.Pipeline(workers=1) as pipeline:
+            with self.assertRaises(trommel.Error) as caught:
+                pipeline.change("set", id="nosuch", set={"x": 1})
+            self.assertIn("nosuch", str(caught.exception))
+            with self.assertRaises(ValueError):
+                pipeline.change("set", ident="boilerplate")
+            with self.assertRaises(ValueError):
+                pipeline.change("paint")
+            self.assertEqual(pipeline.run(page(1)).outcome, "ok")

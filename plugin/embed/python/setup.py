@@ -35,7 +35,7 @@ setup(
     ext_modules=[
         Extension(
             "trommel._core",
-            sources=["src/core.c", "src/decode.c", "src/lines.c", "src/options.c"],
+            sources=["src/change.c", "src/core.c", "src/decode.c", "src/lines.c", "src/options.c"],
             include_dirs=["include"],
             extra_compile_args=["-std=gnu17", "-fvisibility=hidden"],
             extra_objects=[os.path.join("trommel", library)],

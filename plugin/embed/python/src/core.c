@@ -7,6 +7,7 @@
  *
  * Threads: submit() by any; dispatch() by one at a time (the caller's lock); close() refuses while another is
  * in a call.  Where a method is interrupted by a signal, its handler runs and may raise. */
+#include "change.h"
 #include "decode.h"
 #include "lines.h"
 #include "options.h"
@@ -187,16 +188,17 @@ static trommel_str str_of(const char *p, Py_ssize_t n)
 static PyObject *core_submit(PyObject *self, PyObject *args)
 {
     core *c = (core *)self;
-    const char *body, *id, *url, *final_url, *type, *coding, *headers, *fetch;
-    Py_ssize_t body_n, id_n, url_n, final_n, type_n, coding_n, headers_n, fetch_n;
+    const char *body, *id, *url, *final_url, *type, *coding, *headers, *fetch, *failed;
+    Py_ssize_t body_n, id_n, url_n, final_n, type_n, coding_n, headers_n, fetch_n, failed_n;
     unsigned long long number;
     unsigned short status;
+    unsigned deadline_ms;
     long long fetched_ms;
     trommel_error err = { .struct_size = sizeof err };
 
-    if (!PyArg_ParseTuple(args, "Kz#Hz#z#z#z#z#z#Lz#:submit", &number, &body, &body_n, &status, &id, &id_n,
+    if (!PyArg_ParseTuple(args, "Kz#Hz#z#z#z#z#z#Lz#Iz#:submit", &number, &body, &body_n, &status, &id, &id_n,
                           &url, &url_n, &final_url, &final_n, &type, &type_n, &coding, &coding_n, &headers,
-                          &headers_n, &fetched_ms, &fetch, &fetch_n))
+                          &headers_n, &fetched_ms, &fetch, &fetch_n, &deadline_ms, &failed, &failed_n))
         return NULL;
     trommel *t = open_one(c);
     if (!t)
@@ -211,7 +213,9 @@ static PyObject *core_submit(PyObject *self, PyObject *args)
                          .headers = str_of(headers, headers_n),
                          .body = str_of(body, body_n),
                          .fetched_ms = fetched_ms,
-                         .fetch = str_of(fetch, fetch_n) };
+                         .fetch = str_of(fetch, fetch_n),
+                         .deadline_ms = deadline_ms,
+                         .failed = str_of(failed, failed_n) };
     int rc;
     c->users++;
     Py_BEGIN_ALLOW_THREADS;
@@ -328,6 +332,25 @@ static PyObject *core_flush(PyObject *self, PyObject *args)
     return PyBool_FromLong(rc == 0);
 }
 
+/* change(ends, …): see change.h. */
+static PyObject *core_change(PyObject *self, PyObject *args)
+{
+    core *c = (core *)self;
+    trommel_error err = { .struct_size = sizeof err };
+    trommel *t = open_one(c);
+
+    if (!t)
+        return NULL;
+    c->users++;
+    int rc = change_start(t, args, &err);
+    c->users--;
+    if (rc < 0)
+        return raise(&err, rc);
+    if (rc > 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
 static PyObject *core_logs(PyObject *self, PyObject *none)
 {
     (void)none;
@@ -355,6 +378,7 @@ static PyMethodDef core_methods[] = {
     { "dispatch", core_dispatch, METH_VARARGS,
       "Waits for records; [(number, outcome, cpu_us, record), ...]." },
     { "flush", core_flush, METH_VARARGS, "Waits until nothing is pending; False when it took too long." },
+    { "change", core_change, METH_VARARGS, "Begins a change of the chain." },
     { "logs", core_logs, METH_NOARGS, "What the library and the stages said since: [(level, text), ...]." },
     { "fileno", core_fileno, METH_NOARGS, "Readable when dispatch() has something to do." },
     { "pending", core_pending, METH_NOARGS, "Pages whose record has not been handed out." },

@@ -9,8 +9,7 @@ static int no_memory(void)
     return -1;
 }
 
-/* The text of bytes, which have no NUL in them; None is NULL. */
-static int text_of(PyObject *bytes, const char **ret)
+int text_of(PyObject *bytes, const char **ret)
 {
     char *text = NULL;
     int rc = bytes == Py_None ? 0 : PyBytes_AsStringAndSize(bytes, &text, NULL);
@@ -19,8 +18,7 @@ static int text_of(PyObject *bytes, const char **ret)
     return rc;
 }
 
-/* A tuple of bytes as an array of strings, to be freed. */
-static int strings_of(PyObject *tuple, const char ***ret, size_t *ret_n)
+int strings_of(PyObject *tuple, const char ***ret, size_t *ret_n)
 {
     Py_ssize_t n = PyTuple_Size(tuple);
 

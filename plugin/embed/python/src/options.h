@@ -18,4 +18,8 @@ struct options_memory {
 int options_read(PyObject *args, PyObject *kwargs, trommel_options *opt, int *ret_records,
                  struct options_memory *memory);
 void options_release(struct options_memory *memory);
+/* The text of bytes, which have no NUL in them; None is NULL.  0, or -1 with an exception. */
+int text_of(PyObject *bytes, const char **ret);
+/* A tuple of bytes as an array of strings, to be freed in either case. */
+int strings_of(PyObject *tuple, const char ***ret, size_t *ret_n);
 #endif

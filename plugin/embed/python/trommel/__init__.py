@@ -12,10 +12,11 @@ threads, or from asyncio.
 from ._core import Error, version as __version__
 from ._default import extract
 from ._page import Headers, Page
-from ._pipeline import Chain, Options, Pipeline, Record, Result
+from ._pipeline import Chain, Change, Options, Pipeline, Record, Result
 
 __all__ = [
     "Chain",
+    "Change",
     "Error",
     "Headers",
     "Options",

@@ -36,10 +36,25 @@ class Core:
         headers: Optional[bytes],
         fetched_ms: int,
         fetch: Optional[bytes],
+        deadline_ms: int,
+        failed: Optional[str],
         /,
     ) -> bool: ...
     def dispatch(self, timeout_ms: int, /) -> List[Tuple[int, int, int, Any]]: ...
     def flush(self, timeout_ms: int, /) -> bool: ...
+    def change(
+        self,
+        ends: List[Tuple[int, int, int, Optional[str]]],
+        kind: int,
+        id: Optional[bytes],
+        file: Optional[bytes],
+        after: Optional[bytes],
+        set: Tuple[bytes, ...],
+        ids: Tuple[bytes, ...],
+        keep: Tuple[bytes, ...],
+        flags: int,
+        /,
+    ) -> None: ...
     def logs(self) -> List[Tuple[int, str]]: ...
     def fileno(self) -> int: ...
     def pending(self) -> int: ...

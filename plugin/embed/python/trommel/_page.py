@@ -17,7 +17,9 @@ class Page:
 
     A body of str has been decoded already and is read as UTF-8 whatever it says of itself.  content_type
     and content_encoding are taken from the headers where they are not given.  A status outside 200-299
-    makes a record that says so.  `fetch` is put into the record as it is.
+    makes a record that says so.  `fetch` is put into the record as it is.  Over `deadline` (seconds from
+    submit, 0: none) the record is failed, `deadline`, whatever the worker still does.  `failed` (a word as
+    "timeout") says that there is no page to be had; the record has it as its reason.
     """
 
     body: Text
@@ -30,6 +32,8 @@ class Page:
     final_url: Optional[str] = None
     fetched_ms: int = 0
     fetch: Optional[Mapping[str, object]] = None
+    deadline: float = 0
+    failed: Optional[str] = None
 
     def arguments(self) -> tuple[object, ...]:
         """What Core.submit wants behind the number."""
@@ -54,7 +58,16 @@ class Page:
             lines,
             self.fetched_ms,
             None if self.fetch is None else pack(self.fetch),
+            milliseconds(self.deadline),
+            self.failed,
         )
+
+
+def milliseconds(seconds: float) -> int:
+    """At least one, unless it is 0."""
+    if seconds < 0 or seconds > 2_000_000:
+        raise ValueError(f"{seconds} is no time to wait; give seconds from 0 to 2000000")
+    return max(1, round(seconds * 1000)) if seconds else 0
 
 
 def _as_utf8(content_type: Optional[Text]) -> str:

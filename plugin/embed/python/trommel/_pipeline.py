@@ -18,20 +18,22 @@ none, a body over the limit) raises Error and has none.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 import os
+import select
 import threading
 import time
 import weakref
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Callable, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
-from ._aio import Attachment
 from ._core import Core, Error
-from ._page import Page, Text
+from ._page import Page, Text, milliseconds
+
+if TYPE_CHECKING:
+    from ._aio import Attachment
 
 Record = dict[str, Any]
 Path = Union[str, "os.PathLike[str]"]
@@ -42,6 +44,8 @@ CoreStage = tuple[bytes, tuple[bytes, ...]]
 
 OUTCOMES = ("ok", "no_content", "dropped", "failed", "quarantined")
 _KINDS = {"none": 0, "dict": 1, "bytes": 2}
+CHANGES = ("add", "remove", "replace", "set", "reorder", "reload", "rollback")
+_CHANGE_FLAGS = ("network", "despite_block", "no_golden", "no_probation")
 _LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG)
 _log = logging.getLogger("trommel")
 _live: "weakref.WeakSet[Pipeline]" = weakref.WeakSet()
@@ -53,6 +57,15 @@ class Result(NamedTuple):
     record: Any  # Record, bytes or None, as the pipeline's `records` says
     outcome: str  # of OUTCOMES
     cpu_us: int  # in the worker
+
+
+class Change(NamedTuple):
+    """How a change of the chain ended."""
+
+    code: int  # 0: its chain is live
+    generation: int  # the one made for it; 0: none was
+    live: int  # the one that takes pages now
+    message: str
 
 
 class Pipeline:
@@ -95,12 +108,12 @@ class Pipeline:
             None if dedupe_log is None else os.fsencode(dedupe_log),
             workers,
             queue,
-            _ms(page_timeout),
-            _ms(stage_timeout),
+            milliseconds(page_timeout),
+            milliseconds(stage_timeout),
             worker_bytes,
             ordered,
             network,
-            _ms(sink_patience),
+            milliseconds(sink_patience),
             _KINDS[records],
         )
         self.counts = dict.fromkeys(OUTCOMES, 0)
@@ -112,6 +125,7 @@ class Pipeline:
         self._turn = threading.Lock()  # one thread at a time dispatches
         self.failed: Optional[BaseException] = None  # what ended it
         self._closed = False
+        self._changing: "Optional[tuple[list[Any], Callable[[Change], object]]]" = None
         self._loop: Optional[Attachment] = None
         _live.add(self)
 
@@ -146,7 +160,7 @@ class Pipeline:
         if self.failed:
             raise self.failed
         try:
-            rows = self._core.dispatch(-1 if timeout is None else _ms(timeout))
+            rows = self._core.dispatch(-1 if timeout is None else milliseconds(timeout))
         except Exception as e:
             self._fail(e)
             raise
@@ -157,6 +171,7 @@ class Pipeline:
             done = self._waiting.pop(number, None)
             if done:
                 done(Result(record, name, cpu_us), None)
+        self._change_check()
         for level, text in self._core.logs():
             _log.log(_LEVELS[min(level, len(_LEVELS) - 1)], "%s", text)
         return len(rows)
@@ -250,13 +265,82 @@ class Pipeline:
         """Waits until nothing is pending; False: not within so many seconds.  Records that nobody waits for
         are kept for next()."""
         with self._turn:
-            done = self._core.flush(-1 if timeout is None else _ms(timeout))
+            done = self._core.flush(-1 if timeout is None else milliseconds(timeout))
             self._dispatch(0)
         return done
+
+    # ---- another chain, while pages run ----
+
+    def change_start(self, kind: str, done: Callable[[Change], object], **what: Any) -> None:
+        """As change(), which says what there is; done is called once, from a dispatch()."""
+        unknown = what.keys() - {"id", "file", "after", "set", "ids", "keep", *_CHANGE_FLAGS}
+        if kind not in CHANGES or unknown:
+            raise ValueError(
+                f"change: {', '.join(sorted(unknown)) or kind} is not known; see Pipeline.change"
+            )
+        ends: list[tuple[int, int, int, Optional[str]]] = []
+
+        def name(key: str) -> Optional[bytes]:
+            return None if what.get(key) is None else os.fsencode(what[key])
+
+        def texts(key: str) -> tuple[bytes, ...]:
+            return tuple(text.encode() for text in what.get(key, ()))
+
+        flags = sum(1 << n for n, flag in enumerate(_CHANGE_FLAGS) if what.get(flag))
+        self._core.change(
+            ends,
+            CHANGES.index(kind),
+            name("id"),
+            name("file"),
+            name("after"),
+            _options(what.get("set", ())),
+            texts("ids"),
+            texts("keep"),
+            flags,
+        )
+        self._changing = (ends, done)
+
+    def _change_check(self) -> None:
+        if self._changing and self._changing[0]:
+            (code, generation, live, message), done = self._changing[0][0], self._changing[1]
+            self._changing = None
+            done(Change(code, generation, live, message or ""))
+
+    def change(self, kind: str, **what: Any) -> Change:
+        """Changes the chain as `trommel ctl stage` does, and waits until it is live; Error says why it is
+        not.
+
+        The new one starts beside the old one, proves itself on golden pages, then takes new pages; pages on
+        their way are not disturbed.  kind, and what it takes: add (file, after, set), remove (id), replace
+        (id, file, set), set (id, set), reorder (ids), reload (file), rollback.  Flags: network,
+        despite_block, no_golden, no_probation.  keep: record fields that must not change.  Names without
+        the stage: set={"OPTION": value}.
+        """
+        got: list[Change] = []
+        self.change_start(kind, got.append, **what)
+        while not got:
+            select.select([self.fileno()], [], [], 0.1)  # there may be no page that dispatch() would wait for
+            self.dispatch(0)
+        return _live_or_error(got[0])
+
+    async def change_async(self, kind: str, **what: Any) -> Change:
+        """change() within the loop."""
+        ended = self._attached().loop.create_future()
+
+        def done(change: Change) -> None:
+            if not ended.done():
+                ended.set_result(change)
+
+        self.change_start(kind, done, **what)
+        return _live_or_error(await ended)
 
     # ---- asyncio ----
 
     def _attached(self) -> Attachment:
+        import asyncio  # only who wants it pays for it
+
+        from ._aio import Attachment
+
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = Attachment(self, loop)
@@ -300,6 +384,7 @@ class Pipeline:
             if self._loop:
                 self._loop.detach()
             self._core.close()
+            self._change_check()
             self._fail(Error("pipeline: it is closed; open another"))
 
     def __enter__(self) -> Pipeline:
@@ -324,10 +409,12 @@ class Pipeline:
             self.close()
 
 
-def _ms(seconds: float) -> int:
-    if seconds < 0 or seconds > 2_000_000:
-        raise ValueError(f"{seconds} is no time to wait; give seconds from 0 to 2000000")
-    return max(1, round(seconds * 1000)) if seconds else 0
+def _live_or_error(change: Change) -> Change:
+    if change.code:
+        error = Error(change.message)
+        error.code = change.code
+        raise error
+    return change
 
 
 def _options(options: Options) -> tuple[bytes, ...]:

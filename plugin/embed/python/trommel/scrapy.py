@@ -8,9 +8,9 @@ no HTML, bodies before they are decoded (the workers do that), all headers.  Rec
 crawl` makes of the same answers: a redirect that is followed and an answer that is asked for again have
 none, their last answer has.
 
-Nothing blocks the reactor, asyncio's or another: the pipeline's descriptor is one of its readers.  When the workers or the sink
-cannot follow, answers wait here, and so Scrapy stops to fetch.  When the spider closes, all that was
-fetched is written first.
+Nothing blocks the reactor, asyncio's or another: the pipeline's descriptor is one of its readers.  When the
+workers or the sink cannot follow, answers wait here, and so Scrapy stops to fetch.  When the spider closes,
+all that was fetched is written first.
 """
 
 from __future__ import annotations
