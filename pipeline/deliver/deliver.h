@@ -21,7 +21,8 @@ struct deliver_options {
 };
 int deliver_open(uv_loop_t *loop, const struct deliver_options *opt, struct deliver **ret, struct err *err);
 /* The same without a loop: the owner calls deliver_turn when deliver_fd is readable (-1: there is none), and
- * when deliver_wait_ms are over (-1: nothing is waited for by the clock); acknowledgements come from within. */
+ * when deliver_wait_ms are over (-1: nothing is waited for by the clock); acknowledgements come from within.
+ */
 int deliver_open_alone(const struct deliver_options *opt, struct deliver **ret, struct err *err);
 int deliver_fd(const struct deliver *d);
 int deliver_wait_ms(const struct deliver *d);
@@ -36,8 +37,9 @@ size_t deliver_pending(const struct deliver *d);
 /* NULL, or what is wrong with the sink at the moment ("disk full …"). */
 const char *deliver_trouble(const struct deliver *d);
 void deliver_flush(struct deliver *d);
-/* This process is a child of the one that opened it: frees what is deliver's own, without a call of the sink, whose
- * threads are not here and whose files are the parent's; what the sink itself has stays.  Without a loop only. */
+/* This process is a child of the one that opened it: frees what is deliver's own, without a call of the sink,
+ * whose threads are not here and whose files are the parent's; what the sink itself has stays.  Without a
+ * loop only. */
 void deliver_leave(struct deliver *d);
 /* Closes; unacknowledged records are forgotten (their URLs are still queued).  done_fn when all handles are
  * closed; without a loop that is before it returns. */

@@ -17,8 +17,8 @@ struct sink {
     trommel_val *values;       /* one an option row */
     unsigned char *has;        /* … and whether it has a value */
 };
-/* sink_dir: where to look; NULL: beside the library or program, then PREFIX/lib/trommel/sink.  The file is judged by
- * its ELF note before any of its code runs; messages name what is wrong and the mend. */
+/* sink_dir: where to look; NULL: beside the library or program, then PREFIX/lib/trommel/sink.  The file is
+ * judged by its ELF note before any of its code runs; messages name what is wrong and the mend. */
 int sink_load(const char *text, const char *sink_dir, struct sink *ret, struct err *err);
 void sink_release(struct sink *s); /* NULL-safe; the code stays loaded */
 #endif

@@ -174,20 +174,34 @@ int dispatch(struct trommel *t, int timeout_ms, struct err *err)
     }
 }
 
-int trommel_dispatch(trommel *t, int timeout_ms, trommel_error *error)
+/* A call for one thread at a time.  Between these two it has lock and role; an error: it has neither. */
+static int owner_begin(struct trommel *t, trommel_error *error)
 {
-    struct err err = { 0 };
+    struct err none = { 0 };
 
     if (is_forked(t))
         return forked_say(error);
     lock(t);
     int rc = role_take(t, ROLE_OWNER);
-    if (rc == 0) {
-        rc = dispatch(t, timeout_ms, &err);
-        role_leave(t);
-    }
+    if (rc == 0)
+        return 0;
     unlock(t);
-    return rc < 0 ? error_out(error, &err, rc) : rc;
+    return error_out(error, &none, rc);
+}
+
+static int owner_end(struct trommel *t, int rc, const struct err *err, trommel_error *error)
+{
+    role_leave(t);
+    unlock(t);
+    return rc < 0 ? error_out(error, err, rc) : rc;
+}
+
+int trommel_dispatch(trommel *t, int timeout_ms, trommel_error *error)
+{
+    struct err err = { 0 };
+    int rc = owner_begin(t, error);
+
+    return rc < 0 ? rc : owner_end(t, dispatch(t, timeout_ms, &err), &err, error);
 }
 
 /* ---- one after the other ---- */
@@ -222,35 +236,34 @@ static int next(struct trommel *t, int timeout_ms, trommel_result *ret, struct e
     }
 }
 
+static int result_check(const struct trommel *t, const trommel_result *ret, struct err *err)
+{
+    if (ret->struct_size < offsetof(trommel_result, cpu_us))
+        return err_set(err, ERR_INVALID, "result: struct_size is %u; set it to sizeof(trommel_result)",
+                       ret->struct_size);
+    if (t->opt.on_record)
+        return err_set(err, ERR_USAGE, "trommel_next: records are given to on_record; open without it");
+    return 0;
+}
+
 int trommel_next(trommel *t, int timeout_ms, trommel_result *ret, trommel_error *error)
 {
     uint32_t size = ret->struct_size;
-    trommel_result r;
     struct err err = { 0 };
-    int rc;
+    trommel_result r;
+    int rc = result_check(t, ret, &err);
 
-    if (is_forked(t))
-        return forked_say(error);
-    if (size < offsetof(trommel_result, cpu_us))
-        return error_out(
-            error, &err,
-            err_set(&err, ERR_INVALID, "result: struct_size is %u; set it to sizeof(trommel_result)", size));
-    if (t->opt.on_record)
-        return error_out(
-            error, &err,
-            err_set(&err, ERR_USAGE, "trommel_next: records are given to on_record; open without it"));
-    lock(t);
-    rc = role_take(t, ROLE_OWNER);
-    if (rc == 0) {
-        rc = next(t, timeout_ms, &r, &err);
-        role_leave(t);
-    }
-    unlock(t);
+    if (rc < 0 && !is_forked(t))
+        return error_out(error, &err, rc);
+    rc = owner_begin(t, error);
+    if (rc < 0)
+        return rc;
+    rc = owner_end(t, next(t, timeout_ms, &r, &err), &err, error);
     if (rc > 0) {
         memcpy(ret, &r, size < sizeof r ? size : sizeof r);
         ret->struct_size = size;
     }
-    return rc < 0 ? error_out(error, &err, rc) : rc;
+    return rc;
 }
 
 /* ---- all of it ---- */
@@ -282,18 +295,12 @@ static int flush(struct trommel *t, int timeout_ms, struct err *err)
 int trommel_flush(trommel *t, int timeout_ms, trommel_error *error)
 {
     struct err err = { 0 };
+    int rc = owner_begin(t, error);
 
-    if (is_forked(t))
-        return forked_say(error);
-    lock(t);
-    int rc = role_take(t, ROLE_OWNER);
-    if (rc == 0) {
-        current_end(t);
-        rc = flush(t, timeout_ms, &err);
-        role_leave(t);
-    }
-    unlock(t);
-    return rc < 0 ? error_out(error, &err, rc) : 0;
+    if (rc < 0)
+        return rc;
+    current_end(t);
+    return owner_end(t, flush(t, timeout_ms, &err), &err, error);
 }
 
 int trommel_fd(const trommel *t)
