@@ -69,7 +69,7 @@ size_t trommel_pending(const trommel *from)
 
 static int queue_add(struct trommel *t, struct ticket *k, const struct pool_page *page)
 {
-    if (t->queue.n >= t->opt.queue || t->queue_bytes >= QUEUE_BYTES_MOST)
+    if (t->queue.n >= t->opt.queue)
         return ERR_FULL;
     k->waiting = waiting_new(t, page, k->release != NULL);
     if (!k->waiting)

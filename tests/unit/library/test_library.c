@@ -246,7 +246,7 @@ static void test_two_pipelines_do_not_share(void **state)
     trommel_close(b);
 }
 
-/* The first page is large and finishes last; the small ones behind it repeat one another. */
+/* The first page is large and finishes last; the small ones behind it say the same, and repeat it. */
 static void test_order_is_kept_on_request(void **state)
 {
     static const char text[] =
@@ -257,8 +257,9 @@ static void test_order_is_kept_on_request(void **state)
     struct buf large = BUF_INIT(LIMIT_BODY_BYTES);
     char id[16];
 
-    for (int i = 0; i < 30000; i++)
-        buf_printf(&large, "<p>Line %d of a long page, with a <b>word</b> or two.", i);
+    buf_add_str(&large, text);
+    for (int i = 0; i < 100000; i++)
+        buf_add_str(&large, "<i></i>");
     trommel_input in = page_of("0", "");
     in.body = (trommel_str){ (const char *)large.data, large.len };
     assert_int_equal(trommel_submit(t, &in, NULL, NULL), 0);
@@ -272,8 +273,7 @@ static void test_order_is_kept_on_request(void **state)
     for (int i = 0; i < 12; i++) {
         snprintf(id, sizeof id, "%d", i);
         assert_string_equal(kept.id[i], id);
-        if (i > 0)
-            field_is(id, "dedupe.relation", i == 1 ? "unique" : "exact");
+        field_is(id, "dedupe.relation", i == 0 ? "unique" : "exact");
     }
     kept_clear();
     buf_release(&large);

@@ -231,7 +231,7 @@ static void test_records_come_one_by_one_without_a_callback(void **state)
     assert_int_equal(trommel_flush(t, -1, NULL), 0); /* ready, not handed out */
     assert_int_equal(trommel_pending(t), 10);
     struct pollfd p = { .fd = trommel_fd(t), .events = POLLIN };
-    assert_int_equal(poll(&p, 1, 20000), 1); /* the descriptor says so */
+    assert_int_equal(poll(&p, 1, 0), 1); /* the descriptor says so */
     while ((rc = trommel_next(t, -1, &r, &err)) > 0) {
         struct err why;
         assert_int_equal(rc, 1);
