@@ -40,10 +40,10 @@ write({"v": 1, "type": "hello", "reasons": ["unwanted"]})
 while (page := read()) is not None:
     answer, url = {"n": page["n"]}, page.get("url", "")
     if url.endswith("/gate"):
-        with open("at", "w") as at:
+        with open("at" + sys.argv[1], "w") as at:
             at.write("x")
-        with open("gate") as gate:
-            gate.read()
+        with open("gate" + sys.argv[1], "rb", buffering=0) as gate:
+            gate.read(1)
     if url.endswith("/drop"):
         answer["drop"] = "unwanted"
     write(answer)
@@ -96,16 +96,24 @@ class Host:
         self.file("empty.yaml", "chain: []\n")
         self.file("none.yaml", "chain: none\n")
         self.file("program.py", PROGRAM)
-        self.file("gate.yaml", "chain:\n  - stage: exec.gate\n    set: {command: /usr/bin/python3 ./program.py, send: url, "
-                  "deadline_ms: 600000, start_ms: 50000, file_mb: 1}\n")
-        self.file("copies.yaml", (self.work / "gate.yaml").read_text(encoding="utf-8") + "  - layout\n  - boilerplate\n  - dedupe\n")
-        for fifo in ("at", "gate"):
-            os.mkfifo(self.work / fifo)
+        self.n = 0  # of the gate: each stream that has one has its own, since programs of one that was killed may still be at it
 
     def file(self, name, text):
         (self.work / name).write_text(text, encoding="utf-8")
 
+    def gate(self):
+        """The chain whose program is at a new gate."""
+        self.n += 1
+        for fifo in ("at", "gate"):
+            os.mkfifo(self.work / f"{fifo}{self.n}")
+        chain = ("chain:\n  - stage: exec.gate\n    set: {command: /usr/bin/python3 ./program.py %d, send: url, deadline_ms: 600000, "
+                 "start_ms: 50000, file_mb: 1}\n" % self.n)
+        self.file("gate.yaml", chain)
+        self.file("copies.yaml", chain + "  - layout\n  - boilerplate\n  - dedupe\n")
+
     def start(self, *options, chain="empty", **more):
+        if chain in ("gate", "copies"):
+            self.gate()
         return Stream(self.trommel, "extract", "--stream", "-c", self.work / f"{chain}.yaml", "--page-budget", "3600000",
                       "--stage-budget", "3600000", *options, stderr=subprocess.PIPE, **more)
 
@@ -132,12 +140,13 @@ class Host:
 
     def at_gate(self):
         """Waits until a page is at the gate."""
-        with open(self.work / "at", encoding="ascii") as at:
+        with open(self.work / f"at{self.n}", encoding="ascii") as at:
             at.read()
 
     def open_gate(self):
-        with open(self.work / "gate", "w", encoding="ascii"):
-            pass
+        """For good, and for all: also for a program of a worker that was killed, if it is still there."""
+        gate = os.open(self.work / f"gate{self.n}", os.O_RDWR)
+        os.write(gate, b"x" * 64)
 
     def line(self, stream, words):
         """Reads standard error until a line has the words."""
