@@ -84,45 +84,6 @@ static int fd_read(struct reading *r, int fd, int is_lasting)
 
 /* ---- JSON lines ---- */
 
-static void value_pack(struct buf *b, json_t *j)
-{
-    const char *key;
-    json_t *v;
-    size_t i;
-
-    switch (json_typeof(j)) {
-    case JSON_OBJECT:
-        mp_map(b, (uint32_t)json_object_size(j));
-        json_object_foreach(j, key, v)
-        {
-            mp_cstr(b, key);
-            value_pack(b, v);
-        }
-        break;
-    case JSON_ARRAY:
-        mp_array(b, (uint32_t)json_array_size(j));
-        json_array_foreach(j, i, v) value_pack(b, v);
-        break;
-    case JSON_STRING:
-        mp_str(b, json_string_value(j), json_string_length(j));
-        break;
-    case JSON_INTEGER:
-        mp_int(b, json_integer_value(j));
-        break;
-    case JSON_REAL:
-        mp_f64(b, json_real_value(j));
-        break;
-    case JSON_TRUE:
-        mp_bool(b, 1);
-        break;
-    case JSON_FALSE:
-        mp_bool(b, 0);
-        break;
-    default:
-        mp_nil(b);
-    }
-}
-
 static int line_read(struct reading *r, const struct buf *line, uint64_t number)
 {
     json_error_t what = { .text = "longer than any record" };
@@ -131,7 +92,7 @@ static int line_read(struct reading *r, const struct buf *line, uint64_t number)
 
     buf_clear(&r->packed);
     if (json_is_object(j))
-        value_pack(&r->packed, j);
+        mp_json(&r->packed, j);
     if (!json_is_object(j) || r->packed.err ||
         mp_check(r->packed.data, r->packed.len, LIMIT_RECORD_DEPTH, NULL) < 0) {
         log_warn("%s:%llu: no record as a JSON object (%s); the line is left out", r->path,

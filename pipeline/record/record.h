@@ -38,6 +38,10 @@ void mp_uint(struct buf *b, uint64_t v);
 void mp_f64(struct buf *b, double v);
 void mp_bool(struct buf *b, int v);
 void mp_nil(struct buf *b);
+struct json_t; /* jansson's */
+/* A JSON value as msgpack: what record_json prints, read back (but for bytes, which stay hexadecimal text).
+ * Recurses as deep as the value is nested; jansson reads 2048 levels. */
+void mp_json(struct buf *b, const struct json_t *value);
 
 /* ---- building a record ---- */
 /* What every record begins with.  Strings are borrowed. */

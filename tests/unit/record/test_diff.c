@@ -20,42 +20,6 @@
 
 /* ---- records from text ---- */
 
-static void pack(struct buf *b, const json_t *j)
-{
-    const char *key;
-    json_t *v;
-    size_t i;
-
-    switch (json_typeof(j)) {
-    case JSON_OBJECT:
-        mp_map(b, (uint32_t)json_object_size(j));
-        json_object_foreach((json_t *)(uintptr_t)j, key, v) {
-            mp_cstr(b, key);
-            pack(b, v);
-        }
-        break;
-    case JSON_ARRAY:
-        mp_array(b, (uint32_t)json_array_size(j));
-        json_array_foreach(j, i, v)
-            pack(b, v);
-        break;
-    case JSON_STRING:
-        mp_str(b, json_string_value(j), json_string_length(j));
-        break;
-    case JSON_INTEGER:
-        mp_int(b, json_integer_value(j));
-        break;
-    case JSON_REAL:
-        mp_f64(b, json_real_value(j));
-        break;
-    case JSON_NULL:
-        mp_nil(b);
-        break;
-    default:
-        mp_bool(b, json_is_true(j));
-    }
-}
-
 static void quotes_change(char *p, char from, char to)
 {
     for (; (p = strchr(p, from)); p++)
@@ -74,7 +38,7 @@ static struct buf packed(const char *text)
 
     if (!j)
         fail_msg("%s: %s", text, why.text);
-    pack(&b, j);
+    mp_json(&b, j);
     json_decref(j);
     assert_int_equal(b.err, 0);
     return b;
