@@ -238,11 +238,9 @@ int member_need(struct member *m, size_t n, struct err *err)
     while (m->len - m->at < n && !m->is_over) {
         make_room(m);
         if (!m->is_open)
-            return err_set(err, ERR_CORRUPT, "its rest is lost");
-        int rc = m->form == MEMBER_GZIP ? gzip_some(m, err) : zstd_some(m, err);
-        if (rc < 0)
-            return rc;
-        m->is_over = rc == 0;
+            return err_set(err, m->why.code ? m->why.code : ERR_CORRUPT, "%s", m->why.text);
+        int rc = m->form == MEMBER_GZIP ? gzip_some(m, &m->why) : zstd_some(m, &m->why);
+        m->is_over = rc == 0; /* damaged: what was unpacked before is there all the same */
     }
     return m->len - m->at >= n;
 }
@@ -296,6 +294,7 @@ int member_next(struct member *m, struct err *err)
     m->start = m->in.hold = m->in.offset;
     m->inner = 0 - (uint64_t)(m->len - m->at);
     m->is_open = m->is_over = 0;
+    m->why = (struct err){ 0 };
     if (m->at == m->len)
         m->at = m->len = 0;
     size_t n = inlet_need(&m->in, 4);

@@ -37,6 +37,7 @@ struct member {
     int gz_ready;
     ZSTD_DCtx *zstd;
     ZSTD_DDict *dict;
+    struct err why;          /* it is damaged behind what is there */
     uint64_t furthest, vain; /* see member_find */
 };
 

@@ -423,7 +423,10 @@ static int find_here(struct warc *w, struct err *err)
 /* Behind damage.  1: a record or member begins; 0: there is none any more; ERR_IO. */
 static int find(struct warc *w, struct err *err)
 {
-    if ((w->m.is_open || w->m.form == MEMBER_PLAIN) && find_here(w, err))
+    int has_more =
+        w->m.is_open || w->m.form == MEMBER_PLAIN || w->m.inner > 0; /* >: not a record's own member */
+
+    if (has_more && find_here(w, err))
         return 1;
     if (w->m.in.io_errno)
         return err_set(err, ERR_IO, "%s", strerror(w->m.in.io_errno));

@@ -159,6 +159,7 @@ static void what_a_head_says(void **state)
     assert_memory_equal(h.ip.p, "10.0.0.1", h.ip.n);
     assert_int_equal(h.date_ms, 1795539867500);
     assert_memory_equal(h.content_type.p, "application/http;   msgtype=response", h.content_type.n);
+    assert_int_equal(h.content_type.n, 36);
     assert_null(arc_head_read((unsigned char *)arc, sizeof arc - 1, &h));
     assert_int_equal(h.length, 77);
     assert_int_equal(h.date_ms, 1795539867000);
@@ -241,6 +242,33 @@ static void line_ends_that_are_missing(void **state)
     assert_int_equal(s.times[1], 1);
 }
 
+static void a_sum_that_is_wrong(void **state)
+{
+    archive_init(&a, ARCHIVE_GZIP);
+    archive_fill(&a, &random_state, 10);
+    a.bytes.data[a.end[5] - 8] ^= 1; /* of the member's bytes, which are all sound */
+    read_all();
+    all_but(5);
+    said(1, "incorrect data check");
+    assert_int_equal(s.strange, 0);
+}
+
+/* Packed as one: what stands in front of the damage is read, and nothing behind it. */
+static void damage_in_one_member(void **state)
+{
+    struct buf packed = BUF_INIT(1u << 24);
+
+    archive_fill(&a, &random_state, 200);
+    archive_gzip(&packed, a.bytes.data, a.bytes.len);
+    memset(packed.data + packed.len / 2, 0xff, 200);
+    archive_read(&a, packed.data, packed.len, &s);
+    said(1, NULL); /* of what the bytes unpack to, or of the member */
+    for (unsigned i = 0; i < 80; i++)
+        assert_int_equal(s.times[i], 1);
+    assert_int_equal(s.times[150], 0);
+    buf_release(&packed);
+}
+
 static void what_is_no_archive(void **state)
 {
     static const char html[] = "<html>WARC/1.0 is a format</html>\n\n";
@@ -321,7 +349,7 @@ static void add_bomb(uint64_t n, const char *says, int is_endless)
                  "%s\r\n\r\n",
                  says);
 
-    deflateInit2(&z, 1, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
+    deflateInit2(&z, 9, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
     z.next_in = (unsigned char *)head;
     z.avail_in = (unsigned)head_n;
     for (;;) {
@@ -345,7 +373,11 @@ static void members_without_an_end(void **state)
     static const struct {
         const char *says;
         int is_endless;
-    } rows[] = { { "100", 0 }, { "1000000000000", 1 }, { "1000000000000", 0 }, { "5000000", 1 } };
+        const char *told;
+    } rows[] = { { "100", 0, "Content-Length" },
+                 { "1000000000000", 1, "unpacks to more than" },
+                 { "1000000000000", 0, "unpacks to more than" },
+                 { "5000000", 1, "Content-Length" } };
     long before = rss_kib();
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -356,7 +388,7 @@ static void members_without_an_end(void **state)
             archive_add_page(&a, &random_state, 300);
         read_all();
         all_but(NONE);
-        said(1, NULL);
+        said(1, rows[i].told);
         buf_release(&a.bytes);
     }
     assert_true(rss_kib() - before < 100 * 1024);
@@ -383,15 +415,21 @@ static void a_file_of_beginnings(void **state)
 
 static void kept_and_gone_back_to(void **state)
 {
-    for (int form = 0; form < ARCHIVE_FORMS; form++) {
+    for (int form = 0; form <= ARCHIVE_FORMS; form++) { /* the last: gzip, all records in one member */
         struct warc_options opt = { .on_damage = archive_damage, .arg = &s };
         struct warc_place place = { 0 };
         struct warc_record r;
         struct err err = { 0 };
         struct warc *w;
         unsigned char *spare = malloc(MEMBER_BUF_BYTES), *kept = NULL;
-        archive_init(&a, (enum archive_form)form);
+        archive_init(&a, form < ARCHIVE_FORMS ? (enum archive_form)form : ARCHIVE_PLAIN);
         archive_fill(&a, &random_state, 20);
+        if (form == ARCHIVE_FORMS) {
+            struct buf plain = a.bytes;
+            buf_init(&a.bytes, 1u << 20);
+            archive_gzip(&a.bytes, plain.data, plain.len);
+            buf_release(&plain);
+        }
         int fd = archive_fd(a.bytes.data, a.bytes.len);
         memset(&s, 0, sizeof s);
         assert_int_equal(warc_open(fd, &opt, &w), 0);
@@ -432,6 +470,8 @@ int main(void)
         FRESH(arc_files),
         FRESH(lengths_that_lie),
         FRESH(line_ends_that_are_missing),
+        FRESH(a_sum_that_is_wrong),
+        FRESH(damage_in_one_member),
         FRESH(what_is_no_archive),
         FRESH(a_record_of_two_gib),
         FRESH(members_without_an_end),
