@@ -225,13 +225,8 @@ static void test_the_longest(void **state)
 
 static void test_no_length(void **state)
 {
-    static const char *const heads[] = { "\4\0\0\1",
-                                         "<htm",
-                                         "{\"id",
-                                         "\r\n\r\n",
-                                         "\x81\xa4"
-                                         "bo",
-                                         "\xff\xff\xff\xff" };
+    static const char *const heads[] = { "\4\0\0\1", "<htm",       "{\"id",
+                                         "\r\n\r\n", "\201\244bo", "\xff\xff\xff\xff" };
 
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         struct rig g;
