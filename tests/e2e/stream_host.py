@@ -94,7 +94,6 @@ class Host:
     def __init__(self, build, work):
         self.trommel, self.work = f"{build}/trommel", pathlib.Path(work)
         self.file("empty.yaml", "chain: []\n")
-        self.file("none.yaml", "chain: none\n")
         self.file("program.py", PROGRAM)
         self.n = 0  # of the gate: each stream that has one has its own, since programs of one that was killed may still be at it
 
@@ -161,7 +160,7 @@ class Host:
         def octets(dump):
             return bytes.fromhex("".join(line[:49] for line in dump.splitlines()))
         asked, answer = map(octets, re.findall(r"```dump\n(.*?)```", README, re.S))
-        said = subprocess.run([self.trommel, "extract", "--stream", "-c", self.work / "none.yaml", "--out", "null:"], input=asked,
+        said = subprocess.run([self.trommel, "extract", "--stream", "--chain", "none", "--out", "null:"], input=asked,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         claim_is("the README's bytes of a page get the README's bytes of an answer", answer.hex(" "), said.stdout.hex(" "))
 
