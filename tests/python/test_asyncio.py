@@ -29,19 +29,24 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
     async def test_stream_reads_ahead_of_its_window(self):
         taken = 0
 
-        async def source():
+        def plain():
             nonlocal taken
             for i in range(100):
                 taken += 1
                 yield page(i)
 
-        given = 0
+        async def source():
+            for one in plain():
+                yield one
+
         async with trommel.Pipeline(workers=1) as pipeline:
-            async for _ in pipeline.stream(source(), window=5):
-                given += 1
-                self.assertLessEqual(taken - given, 5)
-                await asyncio.sleep(0)
-        self.assertEqual((taken, given), (100, 100))
+            for pages in (plain(), source()):
+                taken = given = 0
+                async for _ in pipeline.stream(pages, window=5):
+                    given += 1
+                    self.assertLessEqual(taken - given, 5)
+                    await asyncio.sleep(0)
+                self.assertEqual((taken, given), (100, 100))
 
     async def test_the_loop_stands_still(self):
         """Two pages that their workers never let go: all else goes on meanwhile, also for who waits for room."""

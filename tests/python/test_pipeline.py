@@ -203,11 +203,16 @@ class Threads(unittest.TestCase):
         pipeline = trommel.Pipeline([(CRASHER, {"hold": True})], workers=1, page_timeout=6, stage_timeout=6)
         before = signal.signal(signal.SIGUSR1, enough)
         pipeline.submit("<p>MARK-HOLD")
-        thread = threading.Thread(
-            target=lambda: signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
-        )
+        waiting, main = threading.Event(), threading.main_thread().ident
+
+        def interrupt():
+            waiting.wait()
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+        thread = threading.Thread(target=interrupt)
+        thread.start()
         with self.assertRaises(Enough):
-            thread.start()
+            waiting.set()
             pipeline.next()
         thread.join()
         signal.signal(signal.SIGUSR1, before)
