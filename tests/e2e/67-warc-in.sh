@@ -227,16 +227,16 @@ mkdir "$work/follow"
 cp "$made/lines.warc" "$work/follow/first.warc"
 cp "$made/nutch.warc.gz" "$work/follow/second.warc.gz.open"
 rm -rf "$job"
-"$trommel" replay --job "$job" --no-progress --follow "$work/follow" 2>"$work/err" </dev/null &
+exec {to}>"$work/follow/third.warc" # a crawler writes
+cat "$made/gzipped.warc" >&"$to"
+"$trommel" replay --job "$job" --no-progress --follow "$work/follow" 2>"$work/err" </dev/null {to}>&- &
 pid=$!
 started+=("$pid")
 ended() { # ended N: until N archives are done
     until [ "$(grep -c '^E' "$job/replay.journal" 2>/dev/null || true)" = "$1" ] || ! kill -0 "$pid" 2>/dev/null; do :; done
 }
 ended 1
-claim_is "what is there at the start, but for what is open" 4 "$("$trommel" cat --count "$job")"
-exec {to}>"$work/follow/third.warc" # a crawler writes
-cat "$made/gzipped.warc" >&"$to"
+claim_is "what is there at the start, but for what is open, by its name or by somebody who writes" 4 "$("$trommel" cat --count "$job")"
 mv "$work/follow/second.warc.gz.open" "$work/follow/second.warc.gz"
 ended 2
 claim_is "a file gets its name: taken; one that is still written to is not" "8 nutch" \
