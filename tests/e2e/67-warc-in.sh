@@ -233,7 +233,7 @@ cat "$made/gzipped.warc" >&"$to"
 pid=$!
 started+=("$pid")
 ended() { # ended N: until N archives are done
-    until [ "$(grep -c '^E' "$job/replay.journal" 2>/dev/null || true)" = "$1" ] || ! kill -0 "$pid" 2>/dev/null; do :; done
+    until [ "$(grep -cs '^E' "$job/replay.journal" | tail -1)" -ge "$1" ] 2>/dev/null || ! kill -0 "$pid" 2>/dev/null; do :; done
 }
 ended 1
 claim_is "what is there at the start, but for what is open, by its name or by somebody who writes" 4 "$("$trommel" cat --count "$job")"
