@@ -21,7 +21,7 @@ enum { FEED_ITEMS = 8, FEED_TOLD_MOST = 20 /* damages of one file that are named
     X(RECORDS, "records")                                                                                    \
     X(PAGES, "pages")                                                                                        \
     X(REDIRECTS, "redirects") X(REVISITS, "revisits without their original") X(REQUESTS, "requests")         \
-        X(METADATA, "metadata") X(INFO, "warcinfo") X(NO_HTTP, "of other protocols")                         \
+        X(ROBOTS, "robots.txt") X(METADATA, "metadata") X(INFO, "warcinfo") X(NO_HTTP, "of other protocols")                         \
             X(NOT_READ, "responses that are no HTTP") X(OTHER, "of other types")                             \
                 X(DAMAGES, "damaged places") X(BAD_FILES, "files that could not be read")                    \
                     X(AGAIN, "done before")

@@ -22,6 +22,16 @@ static int is_web(trommel_str url)
     return begins(url, "http://") || begins(url, "https://");
 }
 
+/* What a crawler asks for its own sake, and no page of the site. */
+static int is_robots(trommel_str url)
+{
+    static const char path[] = "/robots.txt";
+    const char *host = memmem(url.p, url.n, "//", 2), *end = url.p + url.n;
+    const char *slash = host ? memchr(host + 2, '/', (size_t)(end - host - 2)) : NULL;
+
+    return slash && (size_t)(end - slash) == sizeof path - 1 && !memcmp(slash, path, sizeof path - 1);
+}
+
 /* WAT: what was computed of each record, as JSON; archives have metadata of other types. */
 static int is_wat(const struct warc_record *r)
 {
@@ -40,11 +50,11 @@ enum judged judge_head(const struct warc_record *r, int had_pages, enum feed_cou
     switch (r->head.type) {
     case WARC_RESPONSE:
     case WARC_RESOURCE:
-        *ret_count = FEED_NO_HTTP;
-        return is_web(r->head.url) ? JUDGED_PAGE : JUDGED_NONE;
+        *ret_count = is_web(r->head.url) ? FEED_ROBOTS : FEED_NO_HTTP;
+        return is_web(r->head.url) && !is_robots(r->head.url) ? JUDGED_PAGE : JUDGED_NONE;
     case WARC_REVISIT:
-        *ret_count = FEED_REVISITS;
-        return is_web(r->head.url) ? JUDGED_REVISIT : JUDGED_NONE;
+        *ret_count = is_robots(r->head.url) ? FEED_ROBOTS : FEED_REVISITS;
+        return is_web(r->head.url) && !is_robots(r->head.url) ? JUDGED_REVISIT : JUDGED_NONE;
     case WARC_CONVERSION:
         return !had_pages && begins(r->head.content_type, "text/plain") ? JUDGED_WET : JUDGED_NONE;
     case WARC_METADATA:

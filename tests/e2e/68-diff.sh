@@ -71,10 +71,9 @@ replay() {
     claim_is "$text" "$want" "$rc"
 }
 rows() { awk '/^FIELD/ { on = 1; next } on && !NF { exit } on { print $1, $2 }' "$work/out" | xargs; }
-# robots.txt lies in the archive, and is no page of the crawl
 for turn in "" " (nothing is kept of a comparison)"; do
-    replay 1 "a replay through the same chain$turn" --html "$work/replay.html"
-    claim_is "… gives the same records, and the crawl's robots.txt" "$n equal, 0 changed, 0 only in old, 1 only in new" "$(sed -n 3p "$work/out")"
+    replay 0 "a replay through the same chain$turn: nothing changed" --html "$work/replay.html"
+    claim_is "… gives the same records" "$n equal, 0 changed, 0 only in old, 0 only in new" "$(sed -n 3p "$work/out")"
 done
 claim_is "… its page is whole" whole "$(page "$work/replay.html")"
 claim_is "… and nothing is delivered or left" "" "$(ls -A "$work/replayed" 2>/dev/null)"
@@ -82,8 +81,8 @@ replay 1 "a replay through another one" --set boilerplate.markdown=false
 claim_is "… shows what it changes" "content.markdown $had" "$(rows)"
 replay 1 "… as JSON, of that field alone" --json --only content.markdown --set boilerplate.markdown=false
 claim_is "… a line a record" "$had" "$(grep -c '"kind":"missing"' "$work/out")"
-replay 1 "beside a comparison" --out "$work/beside"
-claim_is "… records are delivered if --out says where" "$((n + 1))" "$("$trommel" cat --count "$work/beside")"
+replay 0 "beside a comparison" --out "$work/beside"
+claim_is "… records are delivered if --out says where" "$n" "$("$trommel" cat --count "$work/beside")"
 replay 0 "… and what was done before" --out "$work/beside"
 claim_cmd "… is not compared, nor missed" grep -q 'what only old has is not known' "$work/out"
 printf 'nothing\n' >"$work/bad.warc"

@@ -27,10 +27,10 @@ class Missing(Exception):
     pass
 
 
-def way(name, untold=(), extra=(), why=""):
+def way(name, untold=(), why=""):
     """why: of what is not told, for the table."""
     def note(function):
-        WAYS.append((name, function, untold, extra, why))
+        WAYS.append((name, function, untold, why))
         return function
     return note
 
@@ -138,13 +138,13 @@ class Ways:
         self.run(self.build / "embed-go", "-trommel", self.trommel, "-out", self.work / "go", self.seed)
         return self.cat(self.work / "go")
 
-    @way("replay of what wget wrote", extra=("robots",))
+    @way("replay of what wget wrote")
     def wget_warc(self):
         self.run(need("wget"), "-q", "-r", "-l", "inf", "--tries=1", "--delete-after", "-P", self.work / "wget-files",
                  f"--warc-file={self.work / 'wget'}", self.seed, statuses=(8,), env=self.home())
         return self.replay("wget-replay", self.work / "wget.warc.gz")
 
-    @way("replay of what wget2 wrote", extra=("robots",))
+    @way("replay of what wget2 wrote")
     def wget2_warc(self):
         if b"--warc-file" not in self.run(need("wget2"), "--help"):
             said = self.run("wget2", "--version").split(b" - ")[0].decode()
@@ -153,18 +153,18 @@ class Ways:
                  self.seed, statuses=(8,), env=self.home())
         return self.replay("wget2-replay", self.work / "wget2.warc.gz")
 
-    @way("replay of Scrapy's, through warcio", extra=("robots",))
+    @way("replay of Scrapy's, through warcio")
     def scrapy_warc(self):
         self.run(self.venv(), "-B", pathlib.Path(__file__).resolve().parent / "scrapy_warc.py", self.seed, self.work / "scrapy.warc.gz")
         return self.replay("scrapy-replay", self.work / "scrapy.warc.gz")
 
-    @way("replay of trommel crawl --warc", extra=("robots",))
+    @way("replay of trommel crawl --warc")
     def own_warc(self):
         self.crawl("warc", "--warc")
         return self.replay("warc-replay", *sorted((self.work / "warc/warc").glob("*.warc.gz")))
 
 
-TABLE = [("way", "records", "equal", "differing fields", "not told by this crawler", "beyond the crawl's")]
+TABLE = [("way", "records", "equal", "differing fields", "not told by this crawler")]
 
 
 def table_print():
@@ -180,12 +180,11 @@ def claim(good, text):
 
 def judge(entry, records, site, reference):
     """The row of a way that ran; True if its records are as they should be."""
-    name, _, untold, extra, why = entry
-    found = Outcome(site, reference, records, untold, extra)
+    name, _, untold, why = entry
+    found = Outcome(site, reference, records, untold)
     told = ", ".join(f"{len(site.urls(kind))} of kind {kind}" for kind in untold) + (f" ({why})" if why else "")
-    more = ", ".join(f"{len(site.urls(kind))} of kind {kind}" for kind in extra)
     TABLE.append((name, str(found.n), str(found.equal), " ".join(f"{path}:{n}" for path, n in found.differing.most_common(4)) or "none",
-         told or "none", more or "none"))
+         told or "none"))
     for problem in found.problems:
         print(f"#     {problem}")
     return claim(not found.problems and found.equal == found.n, f"{name}: {found.n} records, field by field those of the crawl")
@@ -196,10 +195,10 @@ def try_way(ways, site, reference, entry):
     try:
         records = entry[1](ways)
     except Missing as e:
-        TABLE.append((name, "SKIP", "", "", str(e), ""))
+        TABLE.append((name, "SKIP", "", "", str(e)))
         return claim(True, f"{name}: equal records # SKIP {e}")
     except Exception as e:  # whatever it was, the other ways are still to be tried
-        TABLE.append((name, "-", "", "", "", ""))
+        TABLE.append((name, "-", "", "", ""))
         traceback.print_exc(limit=-2)
         return claim(False, f"{name}: {e}")
     return judge(entry, records, site, reference)
@@ -214,7 +213,7 @@ def main():
     reference = {record["url"]: record for record in records}
     wrong = misread(site, reference)
     good &= claim(not wrong, f"trommel crawl reads every status, content coding and encoding of it {wrong[:3] or ''}".rstrip())
-    good &= judge(("trommel crawl", None, (), (), ""), records, site, reference)
+    good &= judge(("trommel crawl", None, (), ""), records, site, reference)
     only = os.environ.get("TROMMEL_WAYS", "")
     for entry in WAYS:
         if only in entry[0]:

@@ -90,14 +90,14 @@ def clusters(records):
 class Outcome:
     """What a way's records are beside the reference's, over the URLs that it tells of."""
 
-    def __init__(self, site, reference, records, untold=(), extra=()):
-        """untold: kinds of URLs (site.tsv) that this crawler does not tell of; extra: kinds that only it has."""
+    def __init__(self, site, reference, records, untold=()):
+        """untold: kinds of URLs (site.tsv) that this crawler does not tell of."""
         self.problems, self.differing, self.equal = [], collections.Counter(), 0
         want = site.urls("page", "error") - site.urls(*untold)
         by_url = collections.defaultdict(list)
         for record in records:
             by_url[record["url"]].append(record)
-        missing, unknown = want - by_url.keys(), by_url.keys() - want - site.urls(*extra)
+        missing, unknown = want - by_url.keys(), by_url.keys() - want
         for text, urls in (("without a record", missing), ("not asked for", unknown)):
             if urls:
                 self.problems.append(f"{len(urls)} URLs {text}: {' '.join(sorted(urls)[:3])}")

@@ -146,6 +146,10 @@ static void a_record_is_judged_wrongly(void **state)
     assert_int_equal(judge("resource", "http://a/", "text/html", "", 0), JUDGED_PAGE);
     assert_int_equal(judge("resource", "urn:pageinfo:http://a/", "text/html", "", 0), JUDGED_NONE);
     assert_int_equal(judge("revisit", "http://a/", "application/http", "", 0), JUDGED_REVISIT);
+    assert_int_equal(judge("response", "http://A:80/robots.txt", "application/http", "", 0), JUDGED_NONE);
+    assert_int_equal(judge("revisit", "http://a/robots.txt", "application/http", "", 0), JUDGED_NONE);
+    assert_int_equal(judge("response", "http://a/manual/robots.txt", "application/http", "", 0), JUDGED_PAGE);
+    assert_int_equal(judge("response", "http://a", "application/http", "", 0), JUDGED_PAGE);
     assert_int_equal(judge("request", "http://a/", "application/http", "", 0), JUDGED_NONE);
     assert_int_equal(judge("conversion", "http://a/", "text/plain", "", 0), JUDGED_WET);
     assert_int_equal(judge("conversion", "http://a/", "text/plain", "", 1), JUDGED_NONE);
