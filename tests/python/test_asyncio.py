@@ -126,7 +126,10 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
         async with trommel.Pipeline(workers=1) as pipeline:
             change, *records = await asyncio.gather(
                 pipeline.change_async("set", id="boilerplate", set={"markdown": False}, no_probation=True),
-                *(pipeline.process(page(i)) for i in range(20)))
+                *(pipeline.process(page(i)) for i in range(20))
+            )
             self.assertEqual(sorted(map(number, records)), list(range(20)))
             record = await pipeline.process(page(21))
-            self.assertEqual((record["chain"]["generation"], "markdown" in record["content"]), (change.live, False))
+            self.assertEqual(
+                (record["chain"]["generation"], "markdown" in record["content"]), (change.live, False)
+            )

@@ -150,13 +150,19 @@ class Plain(unittest.TestCase):
 
     def test_what_has_no_page_has_no_record(self):
         with trommel.Pipeline(workers=1) as pipeline:
-            record = pipeline.run(trommel.Page(b"", url="http://story.test/1", failed="timeout", status=0)).record
+            record = pipeline.run(
+                trommel.Page(b"", url="http://story.test/1", failed="timeout", status=0)
+            ).record
             self.assertEqual(record["outcome"], {"code": "failed", "reason": "timeout"})
 
     def test_a_deadline_does_not_end_the_wait(self):
         """The worker would hold the page for a minute."""
-        with trommel.Pipeline([(CRASHER, {"hold": True})], workers=1, page_timeout=6, stage_timeout=6) as pipeline:
-            record = pipeline.run(trommel.Page("<p>MARK-HOLD", url="http://story.test/1", deadline=0.05)).record
+        with trommel.Pipeline(
+            [(CRASHER, {"hold": True})], workers=1, page_timeout=6, stage_timeout=6
+        ) as pipeline:
+            record = pipeline.run(
+                trommel.Page("<p>MARK-HOLD", url="http://story.test/1", deadline=0.05)
+            ).record
             self.assertEqual(record["outcome"], {"code": "failed", "reason": "deadline"})
 
     def test_something_is_left_behind(self):
@@ -214,6 +220,7 @@ class Threads(unittest.TestCase):
         with self.assertRaises(Enough):
             waiting.set()
             pipeline.next()
+        self.assertEqual(pipeline.pending, 1)  # it was not the record that ended the wait
         thread.join()
         signal.signal(signal.SIGUSR1, before)
         pipeline.close()

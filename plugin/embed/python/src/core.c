@@ -312,7 +312,12 @@ static PyObject *core_dispatch(PyObject *self, PyObject *args)
         if (rc < 0 && rc != TROMMEL_AGAIN)
             return NULL;
     } while (rc == TROMMEL_AGAIN && timeout_ms && trommel_pending(c->t));
-    return done_list(c);
+    PyObject *list = done_list(c);
+    if (!list) {
+        PyErr_Clear();
+        return raise_text(-1, "a record could not be made an object; is there memory?");
+    }
+    return list;
 }
 
 /* flush(timeout_ms): waits until nothing is pending; True, or False when the time was over before.  Records

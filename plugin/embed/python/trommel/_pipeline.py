@@ -161,7 +161,7 @@ class Pipeline:
             raise self.failed
         try:
             rows = self._core.dispatch(-1 if timeout is None else milliseconds(timeout))
-        except Exception as e:
+        except Error as e:  # not what a signal's handler raises: that is the caller's
             self._fail(e)
             raise
         for number, outcome, cpu_us, record in rows:
