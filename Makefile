@@ -27,7 +27,7 @@ LDFLAGS  += -Wl,--as-needed -Wl,--gc-sections -Wl,-z,now $(SAN)
 LIBS     := $(shell exec 2>/dev/null; pkg-config --libs $(PKG) $(MSGPACK)) -llexbor -luchardet -lrocksdb -lpthread -ldl -lm
 
 MAINS    := pipeline/main.c pipeline/chain/worker_main.c
-SRC      := $(filter-out $(MAINS),$(sort $(wildcard pipeline/*.c pipeline/*/*.c)))
+SRC      := $(filter-out $(MAINS),$(sort $(wildcard pipeline/*.c pipeline/*/*.c pipeline/*/*/*.c)))
 # What `trommel stage new` writes lies within the program.
 KIT      := $(wildcard plugin/include/trommel/*.h plugin/sdk/*.h plugin/sdk/template/*/*)
 OBJ      := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/pipeline/command/kit_files.o

@@ -1,5 +1,5 @@
 /* diff: which records changed from one run to another, field by field.  This file reads the arguments; the
- * comparison is diff_run.c, the reports diff_text.c, diff_json.c and diff_html.c. */
+ * comparison is diff/run.c, the reports diff/text.c, diff/json.c and diff/html.c. */
 #include "command/diff.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ static const char usage[] =
     "it;\n"
     "else all), times what the field counts (content.text 100, outcome.code 80, meta.title 30, "
     "meta.published\n"
-    "20, links 20, …; the table is in diff_weigh.def of the sources).\n"
+    "20, links 20, …; the table is in diff/weigh.def of the sources).\n"
     "\n"
     "Exit status: 0 nothing changed, 1 there are differences, 2 wrong usage or nothing to read, 3 could not "
     "run,\n"

@@ -22,7 +22,7 @@
 #include "command/extract_args.h"
 #include "command/manifest.h"
 #include "command/source.h"
-#include "command/stream.h"
+#include "command/stream/stream.h"
 #include "command/window.h"
 #include "record/record.h"
 #include "base/utf8.h"

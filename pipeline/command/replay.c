@@ -1,5 +1,5 @@
 /* replay: pages that were fetched before, through the chain again.  This file reads the arguments; the work
- * is in replay_dead.c and replay_warc.c. */
+ * is in replay/dead.c and replay/warc.c. */
 #include <libfyaml.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "command/command.h"
 #include "command/crawl_options.h"
 #include "command/replay.h"
-#include "command/replay_warc.h"
+#include "command/replay/warc.h"
 
 static const char usage[] =
     "usage: trommel replay [OPTION]... FILE|DIR|-...\n"

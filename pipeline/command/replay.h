@@ -1,8 +1,8 @@
 /* replay: what the parts of `trommel replay` share.
  *
  *     replay.c         the arguments, and which of the parts is meant
- *     replay_dead.c    the dead letters of a job through the chain again
- *     replay_page.c    what becomes of one of them */
+ *     replay/dead.c    the dead letters of a job through the chain again
+ *     replay/page.c    what becomes of one of them */
 #ifndef TROMMEL_COMMAND_REPLAY_H
 #define TROMMEL_COMMAND_REPLAY_H
 #include "chain/chain.h"

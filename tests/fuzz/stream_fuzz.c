@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/limits.h"
-#include "command/stream_answer.h"
-#include "command/stream_frame.h"
-#include "command/stream_page.h"
+#include "command/stream/answer.h"
+#include "command/stream/frame.h"
+#include "command/stream/page.h"
 #include "record/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "command/diff_index.h"
+#include "command/diff/index.h"
 
 #include "../effort.h"
 

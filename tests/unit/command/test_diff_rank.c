@@ -1,10 +1,10 @@
 /* How much a record changed, which changed most, which fields count, and what of them is shown. */
 #include "diff_fixture.h"
 
-#include "command/diff_args.h"
-#include "command/diff_rank.h"
-#include "command/diff_view.h"
-#include "command/diff_weigh.h"
+#include "command/diff/args.h"
+#include "command/diff/rank.h"
+#include "command/diff/view.h"
+#include "command/diff/weigh.h"
 #include "command/html.h"
 
 #include "../effort.h"

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "command/chain_list.h"
-#include "command/replay_judge.h"
+#include "command/replay/judge.h"
 #include "record/record.h"
 #include "tests/unit/frontier/folder.h"
 

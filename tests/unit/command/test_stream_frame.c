@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "command/stream_frame.h"
+#include "command/stream/frame.h"
 
 struct rig {
     int fds[2];

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "command/stream_out.h"
+#include "command/stream/out.h"
 
 enum { BIG = 300000 };
 

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "command/stream_answer.h"
-#include "command/stream_page.h"
+#include "command/stream/answer.h"
+#include "command/stream/page.h"
 #include "record/record.h"
 #include "tests/unit/parse/guarded.h"
 
