@@ -31,20 +31,6 @@ size_t warc_head_size(const unsigned char *p, size_t n, size_t known)
     return 0;
 }
 
-static int is_space(unsigned char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static trommel_str trim(const unsigned char *p, const unsigned char *end)
-{
-    while (p < end && is_space(*p))
-        p++;
-    while (end > p && is_space(end[-1]))
-        end--;
-    return (trommel_str){ (const char *)p, (size_t)(end - p) };
-}
-
 static trommel_str unbracket(trommel_str s)
 {
     return s.n >= 2 && s.p[0] == '<' && s.p[s.n - 1] == '>' ? (trommel_str){ s.p + 1, s.n - 2 } : s;
@@ -180,7 +166,7 @@ const char *warc_head_read(unsigned char *p, size_t n, struct warc_head *ret)
             return "another begins within its head";
         unsigned char *eol = line_end(p, end), *colon = memchr(p, ':', (size_t)(eol - p));
         if (colon)
-            field_take(trim(p, colon), trim(colon + 1, eol), ret, &seen);
+            field_take(head_trim(p, colon), head_trim(colon + 1, eol), ret, &seen);
         p = eol;
     }
     ret->date_ms = date_read(ret->date);
@@ -193,7 +179,7 @@ const char *warc_head_read(unsigned char *p, size_t n, struct warc_head *ret)
 
 const char *arc_head_read(unsigned char *p, size_t n, struct warc_head *ret)
 {
-    trommel_str word[10], line = trim(p, p + n);
+    trommel_str word[10], line = head_trim(p, p + n);
     size_t n_words = 0, at = 0;
 
     *ret = (struct warc_head){ .type = WARC_RESPONSE };

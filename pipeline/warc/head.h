@@ -5,6 +5,7 @@
 #ifndef TROMMEL_WARC_HEAD_H
 #define TROMMEL_WARC_HEAD_H
 #include <stdint.h>
+#include <string.h>
 #include <trommel/stage.h>
 
 #include "base/limits.h"
@@ -34,6 +35,15 @@ struct warc_head {
     uint64_t length;                     /* of the block */
 };
 
+/* A field's name or value without the white space around it. */
+static inline trommel_str head_trim(const unsigned char *p, const unsigned char *end)
+{
+    while (p < end && memchr(" \t\r\n", *p, 4))
+        p++;
+    while (end > p && memchr(" \t\r\n", end[-1], 4))
+        end--;
+    return (trommel_str){ (const char *)p, (size_t)(end - p) };
+}
 /* The length of the head that begins at p, with the empty line behind it; 0: it does not end within n bytes.
  * The first `known` of them were looked through before. */
 size_t warc_head_size(const unsigned char *p, size_t n, size_t known);

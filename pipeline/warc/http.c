@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "parse/chunked.h"
+#include "warc/head.h"
 
 static int is_digit(unsigned char c)
 {
@@ -29,20 +30,6 @@ static int status_read(const unsigned char *p, size_t n, struct http_message *m)
         return ERR_INVALID;
     m->status = (p[at] - '0') * 100 + (p[at + 1] - '0') * 10 + (p[at + 2] - '0');
     return 0;
-}
-
-static int is_space(unsigned char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-static trommel_str trim(const unsigned char *p, const unsigned char *end)
-{
-    while (p < end && is_space(*p))
-        p++;
-    while (end > p && is_space(end[-1]))
-        end--;
-    return (trommel_str){ (const char *)p, (size_t)(end - p) };
 }
 
 static void header_take(trommel_str name, trommel_str value, struct http_message *m, trommel_str *transfer)
@@ -91,7 +78,7 @@ static unsigned char *headers_read(unsigned char *p, unsigned char *end, struct 
             *nul = ' ';
         unsigned char *colon = memchr(line, ':', (size_t)(lf - line));
         if (colon)
-            header_take(trim(line, colon), trim(colon + 1, lf), m, transfer);
+            header_take(head_trim(line, colon), head_trim(colon + 1, lf), m, transfer);
         line = lf + 1;
     }
     m->headers = (trommel_str){ (const char *)p, (size_t)(line - p) };
