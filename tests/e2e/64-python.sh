@@ -14,7 +14,7 @@ cd "$work"
 export TROMMEL_BUILD=$build
 unset TROMMEL_WORKER TROMMEL_STAGE_DIR TROMMEL_SINK_DIR
 places=$(venv/bin/python -c 'import trommel, os; trommel.extract("x"); print(*{os.readlink(f"/proc/{p}/exe") for p in
-    open(f"/proc/self/task/{os.getpid()}/children").read().split()})' | tr ' ' '\n' | grep trommel-worker)
+    open(f"/proc/self/task/{os.getpid()}/children").read().split()})' | tr ' ' '\n' | grep trommel-worker) || true
 claim_is "the worker that runs is that of the package" "$(echo "$work"/venv/lib/python3*/site-packages/trommel/trommel-worker)" "$places"
 claim_is "it is typed" 1 "$(find venv/lib -path '*/trommel/py.typed' | wc -l)"
 claim_cmd "its extension keeps to the stable ABI" test -e "$(echo venv/lib/python3*/site-packages/trommel/_core.abi3.so)"
