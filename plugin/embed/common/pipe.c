@@ -8,8 +8,10 @@
 #include <stdatomic.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE_MOST = 8192, LOST_SAID_MOST = 20, TURN_MS = 1000 };
@@ -21,6 +23,18 @@ static int wake = -1, log_fd = -1;
 static atomic_int stopping, broken;
 static atomic_size_t handed, lost;
 static atomic_size_t acked[TROMMEL_OUT_QUARANTINED + 1];
+
+/* A page whose body the pipeline borrows from a thread of the crawler.  Whoever is the last of the two to
+ * have done with it frees it. */
+struct lent {
+    pthread_cond_t back;
+    int is_back, is_left; /* the body is not needed any more; the thread has gone on */
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* guards what follows, and every lent */
+static pthread_cond_t dispatched = PTHREAD_COND_INITIALIZER;
+static atomic_uint turns; /* calls of trommel_dispatch */
+static unsigned n_full;   /* threads that wait for one */
 
 __attribute__((format(printf, 2, 3))) static void say(int is_error, const char *fmt, ...)
 {
@@ -67,19 +81,32 @@ static void failed(const trommel_error *err)
         say(1, "%s; no more records are made", err->text);
 }
 
+/* Room may have come about. */
+static void turn_tell(void)
+{
+    pthread_mutex_lock(&mutex);
+    turns++;
+    if (n_full)
+        pthread_cond_broadcast(&dispatched);
+    pthread_mutex_unlock(&mutex);
+}
+
 static void *dispatch(void *arg)
 {
     struct pollfd fds[2] = { { .fd = trommel_fd(line), .events = POLLIN }, { .fd = wake, .events = POLLIN } };
     trommel_error err = { .struct_size = sizeof err };
 
     while (!stopping) {
-        if (poll(fds, 2, TURN_MS) < 0 && errno != EINTR)
-            break;
-        int rc = trommel_dispatch(line, 0, &err);
+        int rc = poll(fds, 2, TURN_MS) < 0 && errno != EINTR ? -1 : 0;
+        if (rc < 0)
+            snprintf(err.text, sizeof err.text, "records cannot be waited for (%s)", strerror(errno));
+        else
+            rc = trommel_dispatch(line, 0, &err);
         if (rc < 0 && rc != TROMMEL_AGAIN && rc != TROMMEL_BUSY) {
             failed(&err);
             break;
         }
+        turn_tell();
     }
     return NULL;
 }
@@ -159,10 +186,94 @@ void pipe_warn_once(const char *text)
         say(1, "%s", text);
 }
 
+/* With the mutex; at most TURN_MS, after which `broken` is to be asked. */
+static void turn_wait(pthread_cond_t *cond)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += TURN_MS / 1000;
+    pthread_cond_timedwait(cond, &mutex, &until);
+}
+
+static struct lent *lent_new(void)
+{
+    struct lent *l = calloc(1, sizeof *l);
+
+    if (l && pthread_cond_init(&l->back, NULL) != 0) {
+        free(l);
+        l = NULL;
+    }
+    return l;
+}
+
+static void lent_free(struct lent *l)
+{
+    if (!l)
+        return;
+    pthread_cond_destroy(&l->back);
+    free(l);
+}
+
+/* In the thread that dispatches, that submits, or that closes. */
+static void on_release(void *user)
+{
+    struct lent *l = user;
+
+    pthread_mutex_lock(&mutex);
+    int is_left = l->is_left;
+    l->is_back = 1;
+    if (!is_left)
+        pthread_cond_signal(&l->back);
+    pthread_mutex_unlock(&mutex);
+    if (is_left)
+        lent_free(l);
+}
+
+/* Until the body is the crawler's again: a worker has it then.  A pipeline that has broken reads no more of
+ * them, and gives them back when it is closed. */
+static void body_wait(struct lent *l)
+{
+    pthread_mutex_lock(&mutex);
+    while (!l->is_back && !broken)
+        turn_wait(&l->back);
+    int is_back = l->is_back;
+    l->is_left = 1;
+    pthread_mutex_unlock(&mutex);
+    if (is_back)
+        lent_free(l);
+}
+
+/* Until there was a turn since `seen`. */
+static void room_wait(unsigned seen)
+{
+    pthread_mutex_lock(&mutex);
+    n_full++;
+    if (turns == seen && !broken)
+        turn_wait(&dispatched);
+    n_full--;
+    pthread_mutex_unlock(&mutex);
+}
+
+/* Hands it over as soon as there is room. */
+static int submit(const trommel_input *in, struct lent *l, trommel_error *err)
+{
+    int rc = TROMMEL_FULL;
+
+    while (rc == TROMMEL_FULL && !broken && !stopping) {
+        unsigned seen = turns;
+        rc = trommel_submit_ref(line, in, l, on_release, err);
+        if (rc == TROMMEL_FULL)
+            room_wait(seen);
+    }
+    return rc;
+}
+
 int pipe_put(trommel_input *in)
 {
-    trommel_error err = { .struct_size = sizeof err };
-    int rc = TROMMEL_FULL, is_page = !in->failed.n && in->status / 100 == 2;
+    trommel_error err = { .struct_size = sizeof err, .text = "there is no memory" };
+    int is_page = !in->failed.n && in->status / 100 == 2;
+    struct lent *l = lent_new();
     char id[LINE_MOST];
 
     in->struct_size = sizeof *in;
@@ -170,12 +281,12 @@ int pipe_put(trommel_input *in)
              in->failed.n ? in->failed.p : "");
     if (!is_page)
         in->made_of = (trommel_str){ id, strlen(id) };
-    while (rc == TROMMEL_FULL && !broken && !stopping)
-        rc = trommel_submit_wait(line, in, NULL, TURN_MS, &err);
-    if (rc == 0) {
+    if (l && submit(in, l, &err) == 0) {
         handed++;
+        body_wait(l);
         return 0;
     }
+    lent_free(l);
     id[in->url.n < sizeof id ? in->url.n : sizeof id - 1] = 0;
     pipe_lost(id, broken || stopping ? "the pipeline has ended" : err.text);
     return -1;

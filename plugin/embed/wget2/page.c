@@ -112,15 +112,16 @@ static int is_plain(api_file *file, const struct answer *a)
            (!coding.n || (coding.n == 8 && !strncasecmp(coding.p, "identity", 8)));
 }
 
-/* NULL, or why there is no page. */
-static const char *body_get(api_file *file, const struct answer *a, struct body *b)
+/* NULL, or why there is no page.  find_file: the file's name is needed in any case. */
+static const char *body_get(api_file *file, const struct answer *a, int find_file, struct body *b)
 {
     const char *name = file->vtable->file_get_local_filename(file), *failed = NULL;
     const void *p = NULL;
+    int has_it = is_plain(file, a) && file->vtable->file_get_contents(file, &p, &b->n) == 0 && (p || !b->n);
 
-    if (name)
+    if (name && (find_file || !has_it))
         file_find(name, a, b);
-    if (is_plain(file, a) && file->vtable->file_get_contents(file, &p, &b->n) == 0 && (p || !b->n)) {
+    if (has_it) {
         b->p = p;
     } else if (!b->path[0]) {
         pipe_warn_once(
@@ -196,7 +197,7 @@ void page_put(api_file *file, const char *url, const struct answer *a, int delet
     struct body body = { 0 };
     int cut = is_cut(file, a);
     trommel_input in = input_of(url, a, cut);
-    const char *failed = body_get(file, a, &body);
+    const char *failed = body_get(file, a, delete_file, &body);
 
     if (cut)
         failed = "truncated"; /* as in Trommel's own crawl */
