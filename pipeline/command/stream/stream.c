@@ -30,6 +30,8 @@ enum {
     TAKEN_BYTES = 64 * 1024 * 1024,  /* of pages that the pipeline still borrows */
     WAITING_BYTES = 4 * 1024 * 1024, /* of answers that nobody has read */
     LISTED_MOST = 10,                /* bad frames that are told on standard error */
+    QUEUE = 2,               /* pages beyond those with the workers: more of them only grow cold in memory */
+    PIPE_BYTES = 256 * 1024, /* of the input's pipe: a page in one or two reads, not in four */
 };
 
 struct stream {
@@ -355,6 +357,15 @@ static int loop(struct stream *s)
 
 /* ---- begin and end ---- */
 
+/* Wakes us, and whoever writes, less often.  What is no pipe, or may not be larger, stays as it is. */
+static void pipe_widen(int fd)
+{
+    int bytes = fcntl(fd, F_GETPIPE_SZ);
+
+    if (bytes > 0 && bytes < PIPE_BYTES)
+        fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES);
+}
+
 static int pipeline_open(struct stream *s)
 {
     trommel_options opt = extract_options(s->args);
@@ -365,6 +376,7 @@ static int pipeline_open(struct stream *s)
     opt.arg = s;
     opt.ordered = s->args->ordered != 0;
     opt.out = s->args->out;
+    opt.queue = QUEUE;
     int rc = trommel_open(&opt, &s->pipeline, &te);
     return rc < 0 ? err_set(&s->err, rc, "%s", te.text) : 0;
 }
@@ -400,6 +412,7 @@ int stream_run(const struct extract_args *args)
     struct stream s = { .args = args, .out.fd = -1 };
 
     stream_reader_init(&s.in, STDIN_FILENO);
+    pipe_widen(STDIN_FILENO);
     stream_page_init(&s.page);
     buf_init(&s.answer, 64 * KIB);
     buf_init(&s.shortened, LIMIT_RECORD_BYTES);
