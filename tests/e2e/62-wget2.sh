@@ -88,6 +88,10 @@ wget saved --save-headers -E "$base/about.html" "$base/t/type?type=text/html"
 wget saved2 --save-headers -E "$base/about.html" "$base/t/type?type=text/html"
 claim_is "files with headers, of other names: the bodies are those of the pages" "550 1249" \
     "$(jq .bytes "$work/records" | sort -n | xargs)"
+rm -rf "$work/files"
+wget deleted --plugin-opt=trommel.delete "$base/about.html"
+claim_is "option delete takes a page that wget2 has in memory, too" "200 ok null, 0" \
+    "$(outcome "$base/about.html"), $(find "$work/files" -type f | wc -l)"
 wget debug -d "$base/about.html"
 claim_cmd "with -d the lines that the plugin hears are printed as ever" grep -q "# got header" "$work/said"
 wget nofile --spider -r -l1 "$base/about.html"
