@@ -165,7 +165,7 @@ static void chain_ready(const char *send)
 static void run_one(void)
 {
     static const char html[] = "<title>t</title><p>text";
-    struct pool_page in = { .head = { .status = 404, .fetched_ms = 1764000000000 },
+    struct pool_page in = { .head = { .status = 203, .fetched_ms = 1764000000000 },
                             .body = { html, sizeof html - 1 },
                             .content_type = { "text/html; charset=utf-8", 24 },
                             .headers = { "ETag: \"abc\"\r\nServer: x\r\n", 24 } };
@@ -221,7 +221,7 @@ static void what_is_asked_for_is_not_sent(void **state)
     expect_json(
         frame, n,
         "{\"type\":\"page\",\"n\":1,\"id\":\"00000000000000000000000000000000\",\"url\":\"http://t.test/\","
-        "\"status\":404,\"content.text\":\"text\",\"content.words\":-3,\"content.confidence\":0.5,"
+        "\"status\":203,\"content.text\":\"text\",\"content.words\":-3,\"content.confidence\":0.5,"
         "\"meta.tags\":[\"t\",null],\"header.etag\":\"\\\"abc\\\"\",\"charset\":\"utf-8\","
         "\"body\":\"<title>t</title><p>text\"}");
     chain_drop();
