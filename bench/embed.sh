@@ -42,7 +42,7 @@ if /usr/bin/python3 bench/embed_pages.py frames "${pages[@]}" >"$work/frames" 2>
 else
     left_out "the stream" "$(tail -1 "$work/why")"
 fi
-wheel=$(find "$build/wheel" -name 'trommel-*.whl' 2>/dev/null | head -1)
+wheel=$(find "$build/wheel" -name 'trommel-*.whl' 2>/dev/null | head -1 || true)
 if [ -n "$wheel" ]; then
     /usr/bin/python3 -m zipfile -e "$wheel" "$work/package"
     python="PYTHONPATH=$work/package /usr/bin/python3 -B bench/embed_pages.py"
@@ -56,7 +56,7 @@ if [ -e "$plugin" ] && command -v wget2 >/dev/null; then
     # Its files are emptied, not removed: where a file is made, ext4 looks at each that went within the last five seconds,
     # which would be counted to the one of the two that runs second.
     crawl="cd $work && HOME=$work/home wget2 -q -r -l 1 -P \$(mktemp -d $work/files.XXXXXX) http://$address:$port/; find $work/files.* -type f -size +0 -exec truncate -s 0 {} +"
-    way "wget2's plugin" 1.15 "${crawl/ -q/ --local-plugin=$plugin --plugin-opt=trommel.out=null: --plugin-opt=trommel.workers=1 -q}" "$crawl"
+    way "wget2's plugin" 1.15 "${crawl/ -q/ --local-plugin=$plugin --plugin-opt=trommel.out=null: --plugin-opt=trommel.workers=1 -q}" "$crawl; $program library-start $work/site/index.html"
 else
     left_out "wget2's plugin" "wget2 or libwget's headers are not there"
 fi
