@@ -37,7 +37,7 @@ asan)
         SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' tests >"$work/make" 2>&1 ||
         { claim 1 "builds under sanitizers"; tail -n 20 "$work/make"; exit 1; }
     export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:exitcode=99:allocator_may_return_null=1:detect_odr_violation=0
-    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 TROMMEL_EFFORT=4
     under=()
     worker=$BUILD/trommel-worker
     ;;
@@ -48,7 +48,7 @@ valgrind)
     printf '#!/bin/sh\nexec %s "$@" 2>>%s\n' "${under[*]} --log-file=$work/worker.%p $PWD/$BUILD/trommel-worker" "$work/worker.err" >"$work/worker"
     chmod +x "$work/worker"
     worker=$work/worker
-    export TROMMEL_VALGRIND=1 TROMMEL_SANDBOX=off # valgrind makes system calls of its own
+    export TROMMEL_VALGRIND=1 TROMMEL_EFFORT=10 TROMMEL_SANDBOX=off # valgrind makes system calls of its own
     ;;
 tsan)
     at=build/tsan

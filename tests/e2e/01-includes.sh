@@ -26,7 +26,7 @@ while IFS=: read -r folder may; do
     while IFS= read -r line; do
         file=${line%%:*} path=$(sed -E 's/.*"(.*)".*/\1/' <<<"$line")
         dir=$(dirname "$path")
-        case $dir in command/*) dir=command ;; esac # a folder of one command
+        case $dir in command/*) dir="command" ;; esac # a folder of one command
         [ -e "$(dirname "$file")/$path" ] && [ "$dir" = . ] && continue
         case " $folder base $may " in *" $dir "*) continue ;; esac
         wrong+="$line"$'\n'

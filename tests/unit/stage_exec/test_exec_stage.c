@@ -388,7 +388,7 @@ static void a_page_nobody_heard_is_begun(void **state)
 }
 
 /* The child's part of the next test: a large answer, at first a byte at a time. */
-static void answer_slowly(const char *value, size_t n)
+static void answer_slowly(char *value, size_t n)
 {
     struct buf b = BUF_INIT(4u << 20);
 
@@ -408,6 +408,8 @@ static void answer_slowly(const char *value, size_t n)
         if (write(PROGRAM_OUT, b.data + at, step) != (ssize_t)step)
             _exit(1);
     }
+    buf_release(&b);
+    free(value);
     _exit(0);
 }
 
