@@ -18,6 +18,18 @@ unsigned clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES])
     return n > 0 ? (unsigned)n : 0;
 }
 
+int64_t clock_utc_ms(const int part[6])
+{
+    struct tm tm = { .tm_year = part[0] - 1900,
+                     .tm_mon = part[1] - 1,
+                     .tm_mday = part[2],
+                     .tm_hour = part[3],
+                     .tm_min = part[4],
+                     .tm_sec = part[5] };
+
+    return (int64_t)timegm(&tm) * 1000;
+}
+
 int clock_rfc3339_read(const char *p, size_t n, int64_t *ret_wall_ms)
 {
     static const char form[] = "0000-00-00T00:00:00.000Z";
@@ -34,13 +46,7 @@ int clock_rfc3339_read(const char *p, size_t n, int64_t *ret_wall_ms)
         else
             at++;
     }
-    struct tm tm = { .tm_year = part[0] - 1900,
-                     .tm_mon = part[1] - 1,
-                     .tm_mday = part[2],
-                     .tm_hour = part[3],
-                     .tm_min = part[4],
-                     .tm_sec = part[5] };
-    *ret_wall_ms = (int64_t)timegm(&tm) * 1000 + part[6];
+    *ret_wall_ms = clock_utc_ms(part) + part[6];
     return 0;
 }
 

@@ -3,18 +3,14 @@
 
 #include <string.h>
 #include <strings.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 static const char *const type_names[WARC_TYPES] = {
     [WARC_INFO] = "warcinfo",         [WARC_RESPONSE] = "response",         [WARC_RESOURCE] = "resource",
     [WARC_REQUEST] = "request",       [WARC_METADATA] = "metadata",         [WARC_REVISIT] = "revisit",
     [WARC_CONVERSION] = "conversion", [WARC_CONTINUATION] = "continuation", [WARC_OTHER] = "other",
 };
-
-const char *warc_type_name(enum warc_type type)
-{
-    return type < WARC_TYPES ? type_names[type] : "other";
-}
 
 size_t warc_head_size(const unsigned char *p, size_t n, size_t known)
 {
@@ -69,15 +65,9 @@ static int64_t date_read(trommel_str s)
     if (at < s.n && s.p[at] == '.')
         for (int i = 0, scale = 100; i < 3 && ++at < s.n && digits(s.p + at, 1) >= 0; i++, scale /= 10)
             ms += digits(s.p + at, 1) * scale;
-    struct tm tm = { .tm_year = part[0] - 1900,
-                     .tm_mon = part[1] - 1,
-                     .tm_mday = part[2],
-                     .tm_hour = part[3],
-                     .tm_min = part[4],
-                     .tm_sec = part[5] };
     return part[1] > 12 || part[2] > 31 || part[3] > 24 || part[4] > 60 || part[5] > 61
                ? 0
-               : (int64_t)timegm(&tm) * 1000 + ms;
+               : clock_utc_ms(part) + ms;
 }
 
 static int is_name(trommel_str s, const char *name)

@@ -24,7 +24,6 @@ enum warc_type {
     WARC_OTHER, /* of no known type */
     WARC_TYPES
 };
-const char *warc_type_name(enum warc_type type); /* "response"; "other" */
 
 struct warc_head {
     enum warc_type type;
