@@ -302,14 +302,9 @@ void job_archive_put(struct visit *v, struct fetch_answer *answer)
     uv_queue_work(&v->job->loop, &it->work, pack_work, pack_done);
 }
 
-size_t job_archive_pending(const struct job *j)
-{
-    return j->archive ? j->archive->pending : 0;
-}
-
 int job_archive_room(const struct job *j)
 {
-    return job_archive_pending(j) < PENDING_MOST;
+    return !j->archive || j->archive->pending < PENDING_MOST;
 }
 
 int job_archive_counts(const struct job *j, struct warc_counts *ret)

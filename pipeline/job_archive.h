@@ -20,8 +20,7 @@ int job_archive_open(struct job *j, struct err *err);
 int job_archive_takes(const struct job *j, const struct fetch_answer *a);
 /* Takes the body and the credits of *answer; the visit goes on with visit_answered when it is on disk. */
 void job_archive_put(struct visit *v, struct fetch_answer *answer);
-/* Visits that wait for the disk, and whether more may come. */
-size_t job_archive_pending(const struct job *j);
+/* May more visits come to wait for the disk? */
 int job_archive_room(const struct job *j);
 /* No visit goes on from here; waits for the threads (runs the loop) and closes the file.  What is not written
  * is forgotten: its URLs are still queued.  The counts stay. */

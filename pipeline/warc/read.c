@@ -56,11 +56,6 @@ uint64_t warc_offset(const struct warc *w)
     return w->m.in.offset;
 }
 
-uint64_t warc_size(const struct warc *w)
-{
-    return w->m.in.size;
-}
-
 static struct warc_place here(const struct warc *w)
 {
     if (w->m.form == MEMBER_PLAIN)

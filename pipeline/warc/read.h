@@ -52,7 +52,6 @@ void warc_keep(struct warc *w, unsigned char **spare, struct warc_record *r);
 /* Before the first warc_next: goes to a record that was given earlier, which is then the first.
  * ERR_UNSUPPORTED: a pipe; ERR_CORRUPT: there is none. */
 int warc_seek(struct warc *w, const struct warc_place *place);
-/* How far into the file it is, and how long that is (UINT64_MAX: not known). */
+/* How far into the file it is. */
 uint64_t warc_offset(const struct warc *w);
-uint64_t warc_size(const struct warc *w);
 #endif

@@ -64,7 +64,8 @@ enum judged judge_head(const struct warc_record *r, int had_pages, enum feed_cou
     }
 }
 
-uint64_t judge_key(const struct warc_record *r)
+/* What tells a record from another at the same place. */
+static uint64_t key_of(const struct warc_record *r)
 {
     const trommel_str parts[] = { r->head.id, r->head.url, r->head.date };
     uint64_t key = r->place.offset * 31 + r->place.inner;
@@ -156,7 +157,7 @@ enum judged judge_item(struct feed_item *item, const char *job, enum feed_count 
     int rc = 0;
 
     item->failed = NULL;
-    item->key = judge_key(r);
+    item->key = key_of(r);
     if (r->head.type == WARC_RESOURCE)
         resource(item);
     else

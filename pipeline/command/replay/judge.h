@@ -15,6 +15,4 @@ enum judged {
 enum judged judge_head(const struct warc_record *r, int had_pages, enum feed_count *ret_count);
 /* The kept record of item->record: its HTTP message and what goes with it.  JUDGED_PAGE or JUDGED_NONE. */
 enum judged judge_item(struct feed_item *item, const char *job, enum feed_count *ret_count);
-/* What tells a record from another at the same place. */
-uint64_t judge_key(const struct warc_record *r);
 #endif

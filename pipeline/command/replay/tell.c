@@ -34,7 +34,7 @@ void replay_tell_end(struct replay_tell *t)
     log_above(NULL, NULL);
 }
 
-uint64_t replay_tell_done(const struct replay_tell *t)
+static uint64_t done_count(const struct replay_tell *t)
 {
     uint64_t n = 0;
 
@@ -76,7 +76,7 @@ static void share_text(const struct replay_tell *t, uint64_t bytes, double s, ch
 void replay_tell_progress(struct replay_tell *t, struct replay_feed *feed)
 {
     uint64_t now = clock_mono_ms(), bytes = replay_feed_bytes(feed), counts[FEED_COUNTS],
-             done = replay_tell_done(t);
+             done = done_count(t);
     char line[LINE_BYTES], share[80], read[24];
     struct winsize ws = { 0 };
 
@@ -142,7 +142,7 @@ static void others_tell(const uint64_t counts[FEED_COUNTS])
 void replay_tell_summary(const struct replay_tell *t, struct replay_feed *feed, const char *where)
 {
     const uint64_t *n = t->outcomes;
-    uint64_t counts[FEED_COUNTS], done = replay_tell_done(t);
+    uint64_t counts[FEED_COUNTS], done = done_count(t);
     double s = (double)(clock_mono_ms() - t->started_ms) / 1000;
     char read[24];
 

@@ -19,5 +19,4 @@ void replay_tell_progress(struct replay_tell *t, struct replay_feed *feed);
 void replay_tell_page(struct replay_tell *t, const char *file, uint64_t offset, const trommel_result *r);
 /* where: of the records; NULL: they went nowhere. */
 void replay_tell_summary(const struct replay_tell *t, struct replay_feed *feed, const char *where);
-uint64_t replay_tell_done(const struct replay_tell *t);
 #endif
