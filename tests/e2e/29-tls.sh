@@ -17,8 +17,7 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
         "and once a week when the ice allows it; tickets are sold on board.</p>" >"$work/site/$i.html"
     echo "<a href=/$i.html>page $i</a>" >>"$work/site/index.html"
 done
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1 \
-    -addext subjectAltName=IP:127.0.0.1 -keyout "$work/key.pem" -out "$work/cert.pem" 2>"$work/openssl"
+certificate_make 127.0.0.1
 cat >"$work/nginx.conf" <<END
 daemon off; pid $work/nginx.pid; error_log $work/nginx.err; worker_processes 1;
 events { worker_connections 512; }

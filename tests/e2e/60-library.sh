@@ -25,7 +25,7 @@ claim_is "wait: a record of each, of a chain made in code" "${#pages[@]}" "$(gre
 claim_is "an example says what is wrong" "1 yes" "$rc $(grep -q 'no sink for none' "$work/out" && echo yes)"
 
 # ---- installed: shared and static ----
-root=$work/root at=$work/root/opt/trommel
+root=$work/top at=$work/top/opt/trommel
 make --no-print-directory BUILD="$build" PREFIX=/opt/trommel DESTDIR="$root" install >"$work/log" 2>&1 || { cat "$work/log"; claim 1 "make install"; exit 1; }
 export PKG_CONFIG_PATH=$at/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root
 # shellcheck disable=SC2046 # words

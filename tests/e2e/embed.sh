@@ -20,8 +20,7 @@ nginx_start() {
     server_start # only for a port that is free: nginx takes it over
     kill "$server_pid"
     wait "$server_pid" || true
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.2 \
-        -addext subjectAltName=IP:127.0.0.2 -keyout "$work/key.pem" -out "$work/cert.pem" 2>"$work/openssl"
+    certificate_make 127.0.0.2
     cat >"$work/nginx.conf" <<END
 daemon off; pid $work/nginx.pid; error_log $work/nginx.err; worker_processes 1;
 events { worker_connections 512; }

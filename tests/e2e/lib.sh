@@ -61,6 +61,12 @@ server_start() {
     fi
 }
 
+# certificate_make ADDRESS: $work/cert.pem and $work/key.pem, for a server at that address.
+certificate_make() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj "/CN=$1" \
+        -addext "subjectAltName=IP:$1" -keyout "$work/key.pem" -out "$work/cert.pem" 2>"$work/openssl"
+}
+
 # gate_open GATE [N]: lets N requests through that wait at the server's gate, or will come to it; all without N.
 gate_open() {
     curl --silent --fail --output /dev/null "http://127.0.0.1:$port/t/open?gate=$1${2:+&n=$2}"

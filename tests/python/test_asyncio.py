@@ -51,7 +51,7 @@ class Asyncio(unittest.IsolatedAsyncioTestCase):
     async def test_the_loop_stands_still(self):
         """Two pages that their workers never let go: all else goes on meanwhile, also for who waits for room."""
         pipeline = trommel.Pipeline(
-            [(CRASHER, {"hold": True})], workers=1, queue=1, page_timeout=6, stage_timeout=6
+            [(CRASHER, {"hold": True})], workers=1, queue=1, page_timeout=120, stage_timeout=120
         )
         held = [asyncio.create_task(pipeline.process("<p>MARK-HOLD")) for _ in range(8)]
         for _ in range(100):
